@@ -1,0 +1,39 @@
+"""Carrousel: a benchmark suite and reproducible comparison harness for recurrent networks.
+
+The public face, loaded when it is used:
+
+    cell, unroll, from_torch, to_torch, Refused     cells and the engines that run them
+    task, network, fit                              what is learnt, by what, and the training loop
+    run, load                                       experiments from a notebook; saved weights
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+FACE = {
+    "cell": "suite.catalogue",
+    "task": "suite.catalogue",
+    "unroll": "suite.catalogue",
+    "Cell": "suite.cells",
+    "Refused": "suite.engines",
+    "from_torch": "suite.engines",
+    "to_torch": "suite.engines",
+    "network": "suite.training.network",
+    "fit": "suite.training.fit",
+    "load": "suite.training.weights",
+    "run": "suite.launch.run",
+}
+
+__all__ = list(FACE)  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in FACE:
+        raise AttributeError(f"module 'suite' has no attribute {name!r}; it has {', '.join(FACE)}")
+    return getattr(importlib.import_module(FACE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *FACE]

@@ -1,0 +1,90 @@
+"""Cells, tasks and engines by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from suite import names
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+    from suite.cells import Cell
+    from suite.engines import Engine
+    from suite.tasks import Task
+
+
+def cell(name: str, units: int) -> Cell:
+    """The cell of a name, or of an outsider's `module:attribute` (a callable `units -> Cell`), at a width.
+
+    >>> cell("gru", 8).shapes(inputs=3)["m.h"]
+    (8, 8)
+    """
+    from suite.cells import CELLS, Cell
+
+    made = names.resolve(name, CELLS, "cell")(units)
+    if not isinstance(made, Cell):
+        raise ValueError(f"cell '{name}' must be a callable units -> Cell; it returned {type(made).__name__}")
+    return made
+
+
+def task(name: str, **difficulty: Any) -> Task:
+    """The task of a name, or of an outsider's `module:attribute` (a callable `**difficulty -> Task`).
+
+    >>> task("adding", length=50).chance
+    0.16666666666666666
+    """
+    from suite.tasks import TASKS, Task
+
+    name, written = names.parse_call(name)
+    made = names.call(names.resolve(name, TASKS, "task"), name, written | difficulty, "task")
+    if not isinstance(made, Task):
+        raise ValueError(f"task '{name}' must be a callable **difficulty -> Task; it returned {type(made).__name__}")
+    return made
+
+
+def engine(name: str, of: Cell | None = None, on: device | None = None) -> Engine:
+    """The engine of a name; `best` is the first that does not refuse the cell on the device."""
+    from suite.engines import BEST, ENGINES
+
+    if name == "best" and of is not None and on is not None:
+        name = next(candidate for candidate in BEST if ENGINES[candidate].refuses(of, on) is None)
+    known = ENGINES if of is None else {**ENGINES, "best": ENGINES["reference"]}
+    return names.resolve(name, known, "engine")
+
+
+def unroll(
+    cell: Cell,
+    params: Mapping[str, Tensor],
+    x: Tensor,
+    state: Mapping[str, Tensor] | None = None,
+    *,
+    engine: str = "reference",
+    mask: Tensor | None = None,
+    noise: Mapping[str, Tensor] | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """A cell over time: outputs (T, R, B, units) and every state after the last step, (R, B, width) each.
+
+    params  flat name -> (R, *shape), all of `cell.shapes(inputs)`
+    x       (T, R or 1, B, inputs); R = 1 is shared by all replicas
+    state   states to start from, (R, B, width); missing ones are at the cell's `start`, or 0
+    mask    (T, R or 1, B) bool; a masked step keeps the state and outputs 0
+    noise   row -> (T or 1, R or 1, B, width), for the rows fed by "=noise"
+
+    Differentiable in params, x and state. An engine that cannot run the cell raises `suite.Refused`.
+
+    >>> import torch
+    >>> lstm = cell("lstm", 4)
+    >>> params = {name: torch.zeros(2, *shape) for name, shape in lstm.shapes(inputs=3).items()}
+    >>> y, last = unroll(lstm, params, torch.ones(5, 1, 7, 3), engine="hoisted")
+    >>> y.shape, {name: tuple(value.shape) for name, value in last.items()}
+    (torch.Size([5, 2, 7, 4]), {'h': (2, 7, 4), 'c': (2, 7, 4)})
+    """
+    from suite.engines import unroll as run
+
+    return run(cell, params, x, state, engine=_engine_for(engine, cell, x), mask=mask, noise=noise)
+
+
+def _engine_for(name: str, of: Cell, x: Tensor) -> Engine:
+    return engine(name, of, x.device)

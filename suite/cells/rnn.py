@@ -1,0 +1,34 @@
+"""The simple recurrent network (Elman 1990): h = f(W x + U h(t-1) + b)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, relu, tanh
+
+from suite.cells.cell import Cell
+
+
+@dataclass(frozen=True)
+class RNN:
+    """One member of the family: its name and its non-linearity f."""
+
+    name: str
+    f: Callable[[Tensor], Tensor]
+
+    def step(self, a: Any, s: Any, p: Any) -> Any:
+        """The new state is f of the one pre-activation."""
+        return s._replace(h=self.f(a.a))
+
+    def __call__(self, units: int) -> Cell:
+        """The cell at a width."""
+        return Cell(self.name, (({"a": "x h b"}, self.step),), {"h": units}, paper="elman1990")
+
+
+CELLS = {
+    variant.name: variant
+    for variant in (
+        RNN("rnn", tanh),  # equals torch.nn.RNN
+        RNN("rnn-relu", relu),  # equals torch.nn.RNN(nonlinearity="relu"); nothing bounds its state
+    )
+}

@@ -1,0 +1,104 @@
+"""Rows of a data set: from the folder named by CARROUSEL_DATA, else through Hugging Face `datasets`.
+
+The only module that imports that package. Its name is also that of our top-level folder, hence the guard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from suite.data.manifest import DataError, Manifest, NotAvailable
+
+VARIABLE = "CARROUSEL_DATA"
+
+
+def local_files(manifest: Manifest, split: str) -> list[Path]:
+    """The files of a split under CARROUSEL_DATA, laid out as the hub repository; none where the set is not there."""
+    root = os.environ.get(VARIABLE)
+    if not root:
+        return []
+    if not Path(root).is_dir():
+        raise DataError(f"{VARIABLE} names '{root}', which is no folder")
+    repository = Path(root) / manifest.hub
+    if not repository.is_dir():
+        return []
+    files = sorted(repository.glob(manifest.splits[split].files))
+    if not files:
+        raise DataError(f"'{repository}' has no '{manifest.splits[split].files}': the {split} split of {manifest.name} is missing")
+    return files
+
+
+def source_key(manifest: Manifest, split: str) -> str:
+    """What tells one source from another without decoding it: the bytes of local files, or the pinned revision."""
+    files = local_files(manifest, split)
+    if not files:
+        return manifest.revision[:16]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def rows(manifest: Manifest, split: str) -> Iterable[dict[str, Any]]:
+    """The rows of a split, decoded by `datasets`."""
+    files = local_files(manifest, split)
+    hf = hugging_face()
+    if not files and not reachable():  # what is in the hub's cache still loads, and the rest fails at once
+        import huggingface_hub
+
+        hf.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = True
+    if files:
+        try:
+            return list(hf.load_dataset("parquet", data_files={split: [str(f) for f in files]}, split=split, streaming=True))
+        except Exception as error:
+            raise DataError(f"{manifest.name}: cannot read '{files[0]}': {_first_line(error)}") from error
+    try:
+        return hf.load_dataset(manifest.hub, manifest.config, revision=manifest.revision, split=split)  # type: ignore[no-any-return]
+    except Exception as error:  # whatever a network, a proxy or a hub can throw
+        raise NotAvailable(
+            f"{manifest.name} is not here: {VARIABLE} names no folder with {manifest.hub}, the hub's cache has no copy, "
+            f"and the download failed ({_first_line(error)})"
+        ) from None
+
+
+@cache
+def reachable() -> bool:
+    """Whether the hub answers at all. Asked first, because its client retries for half a minute when it does not."""
+    import urllib.request
+    from urllib.parse import urlsplit
+
+    from huggingface_hub import constants
+
+    parts = urlsplit(constants.ENDPOINT)
+    if urllib.request.getproxies().get(parts.scheme):
+        return True  # only the proxy knows
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def hugging_face() -> ModuleType:
+    """The package `datasets`, and not a folder of that name that shadows it."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    try:
+        import datasets
+    except ImportError as error:
+        raise NotAvailable(f"the package 'datasets' cannot be imported: {error}") from None
+    if not hasattr(datasets, "load_dataset"):
+        shadow = next(iter(getattr(datasets, "__path__", [])), "?")
+        raise NotAvailable(f"'{shadow}' hides the package 'datasets'; pip install datasets, or start from another folder")
+    return datasets
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0][:160]}"

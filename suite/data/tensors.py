@@ -1,0 +1,126 @@
+"""Decoded columns of a data set as tensors: checked against the manifest, cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from suite.data import hub
+from suite.data.manifest import DataError, Manifest, NotAvailable, manifest
+
+Columns = dict[str, Tensor]
+
+
+def cache_folder() -> Path:
+    """CARROUSEL_CACHE, or `carrousel` in the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carrousel"
+    return Path(os.environ.get("CARROUSEL_CACHE") or default)
+
+
+@lru_cache(maxsize=8)
+def columns(name: str, split: str) -> Columns:
+    """Every column of a split; texts are their UTF-8 bytes end to end (`<column>`) and where each ends (`<column>.ends`)."""
+    about = manifest(name)
+    if about.package:
+        return check(about, split, PACKAGED[about.name]())
+    return cached(f"{name}-{split}-{hub.source_key(about, split)}", lambda: decode(about, split), lambda c: check(about, split, c))
+
+
+def cached(key: str, make: Callable[[], Columns], verify: Callable[[Columns], Columns] = lambda c: c) -> Columns:
+    """Tensors made once and kept on disk; a damaged or unwritable cache costs time and nothing else."""
+    path = cache_folder() / f"{key}.safetensors"
+    try:
+        return verify(load_file(path))
+    except Exception:  # absent, cut in half, or altered: make it again
+        made = verify(make())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        os.close(handle)
+        save_file({k: v.contiguous() for k, v in made.items()}, scratch)
+        os.replace(scratch, path)
+    except OSError:
+        pass
+    return made
+
+
+def decode(about: Manifest, split: str) -> Columns:
+    """Rows to tensors: images (N, height, width) uint8, labels int64, texts as bytes."""
+    rows = list(hub.rows(about, split))
+    decoded: Columns = {}
+    for column, kind in about.columns.items():
+        try:
+            values = [row[column] for row in rows]
+            decoded |= DECODERS[kind](column, values)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise DataError(f"{about.name}, {split}: column '{column}' cannot be decoded as {kind}: {error}") from None
+    return decoded
+
+
+def _images(column: str, values: list[Any]) -> Columns:
+    return {column: torch.from_numpy(np.stack([np.asarray(v, dtype=np.uint8) for v in values]))}
+
+
+def _labels(column: str, values: list[Any]) -> Columns:
+    return {column: torch.tensor(values, dtype=torch.int64)}
+
+
+def _texts(column: str, values: list[Any]) -> Columns:
+    encoded = [value.encode() for value in values]
+    ends = torch.tensor([len(e) for e in encoded], dtype=torch.int64).cumsum(0)
+    return {column: torch.frombuffer(bytearray(b"".join(encoded)), dtype=torch.uint8), f"{column}.ends": ends}
+
+
+DECODERS: dict[str, Callable[[str, list[Any]], Columns]] = {"image": _images, "label": _labels, "text": _texts}
+
+
+def texts(found: Columns, column: str = "text") -> Iterable[str]:
+    """The strings of a text column."""
+    whole, start = found[column].numpy().tobytes(), 0
+    for end in found[f"{column}.ends"].tolist():
+        yield whole[start:end].decode()
+        start = end
+
+
+def digest(found: Columns, column: str) -> str:
+    """SHA-256 of a decoded column; of a text column, of the bytes and of where each text ends."""
+    hashed = hashlib.sha256()
+    for key in (column, f"{column}.ends"):
+        if key in found:
+            hashed.update(found[key].numpy().tobytes())
+    return hashed.hexdigest()
+
+
+def check(about: Manifest, split: str, found: Columns) -> Columns:
+    """The same columns, or a DataError that says what was expected and what was found."""
+    expected = about.splits[split]
+    for column, wanted in expected.sha256.items():
+        rows = len(found[f"{column}.ends"] if f"{column}.ends" in found else found[column]) if column in found else 0
+        if rows != expected.rows:
+            raise DataError(f"{about.name}, {split}: expected {expected.rows} rows of '{column}', found {rows}")
+        got = digest(found, column)
+        if got != wanted:
+            raise DataError(f"{about.name}, {split}: the content of '{column}' is not the published one: expected sha256 {wanted[:16]}…, found {got[:16]}…")
+    return found
+
+
+def _digits() -> Columns:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise NotAvailable(f"scikit-learn, which bundles the digits, cannot be imported: {error}") from None
+    bunch = load_digits()
+    return {"image": torch.from_numpy(bunch.images).to(torch.uint8), "label": torch.from_numpy(bunch.target).to(torch.int64)}
+
+
+PACKAGED: dict[str, Callable[[], Columns]] = {"digits": _digits}

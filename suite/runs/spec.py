@@ -1,0 +1,101 @@
+"""A frozen description of everything that decides a result, and the hash by which the result is found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Frozen(BaseModel):
+    """Unknown fields are errors, values keep their types, nothing changes afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Optimiser(Frozen):
+    """How the weights move. `momentum` is Adam's beta 1, `decay` the forgetting of squares (Adam's beta 2)."""
+
+    name: Literal["adam", "rmsprop", "sgd"] = "adam"
+    lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
+    momentum: Share = 0.9
+    decay: Share = 0.999
+    eps: Amount = 1e-8
+    weight_decay: Amount = 0.0
+    clip_norm: Amount = 1.0
+    clip_value: Amount = 0.0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup: Count = 0
+
+
+class Base(Frozen):
+    """What training and timing specs share."""
+
+    cell: str
+    cell_digest: str = ""
+    units: Positive = 32
+    engine: str = "hoisted"
+    device: str = "cpu"
+    dtype: Literal["float32", "float64"] = "float32"
+    threads: Positive = 1
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of the canonical JSON, defaults filled in, with the schema's number."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:16]
+
+    def canonical(self) -> str:
+        """One text a spec: sorted keys, no white space."""
+        return json.dumps({"schema": SCHEMA, **self.model_dump()}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+class TrainSpec(Base):
+    """One training run.
+
+    `task` is written as a call with every argument, `data` is the checksum of the data set behind it. `seed` draws
+    weights and noise, `data_seed` the examples and their order.
+    """
+
+    kind: Literal["train"] = "train"
+    task: str
+    task_version: Count = 0
+    data: str = ""
+    layers: Positive = 1
+    embedding: Count = 0
+    readout: Literal["last", "mean", "every"] = "last"
+    optimiser: Optimiser = Optimiser()
+    batch: Positive = 32
+    steps: Positive = 1000
+    evaluate_every: Positive = 100
+    patience: Count = 0
+    seed: Count = 0
+    data_seed: Count = 0
+
+
+class SpeedSpec(Base):
+    """One timing: a training step and a forward pass of a cell at a shape, and the peak memory of a step."""
+
+    kind: Literal["speed"] = "speed"
+    length: Positive = 100
+    batch: Positive = 32
+    inputs: Positive = 8
+    replicas: Positive = 1
+    repeats: Positive = 15
+
+
+Spec = Annotated[TrainSpec | SpeedSpec, Field(discriminator="kind")]
+
+
+def shared(spec: TrainSpec) -> dict[str, Any]:
+    """What specs must have in common to train as one model: all but seed, rate and momentum."""
+    dump = spec.model_dump(exclude={"seed"})
+    return dump | {"optimiser": {k: v for k, v in dump["optimiser"].items() if k not in ("lr", "momentum")}}

@@ -1,0 +1,58 @@
+"""Batches from a rule that draws examples, or from arrays that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from suite.names import unknown
+from suite.tasks.task import Batch
+
+Batches = Callable[[str, int, torch.Generator], Iterator[Batch]]
+
+DRAWN = {"train": 12_800, "validation": 1_024, "test": 2_048}
+AHEAD = 32  # batches drawn in one go
+
+
+def drawn(draw: Callable[[int, torch.Generator], Batch], counts: Mapping[str, int] = DRAWN) -> Batches:
+    """Examples drawn from the generator, `counts[split]` a pass, many batches at a time."""
+
+    def batches(split: str, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        left = counts[_known(split, counts)]
+        while left > 0:
+            block = draw(min(size * AHEAD, -(-left // size) * size), generator)
+            pieces = zip(*(t.split(size, dim=_batch_axis(t, block)) for t in block), strict=True)
+            yield from (Batch(*(t.contiguous() for t in piece)) for piece in pieces)
+            left -= size * AHEAD
+
+    return batches
+
+
+def _batch_axis(tensor: Tensor, block: Batch) -> int:
+    return 0 if tensor is block.y and tensor.shape != block.mask.shape else 1
+
+
+def stored(splits: Callable[[str], tuple[Tensor, Callable[[Tensor], Batch]]]) -> Batches:
+    """Examples held in arrays. `splits(split)` gives row numbers and the function that makes a batch of some.
+
+    Training rows are permuted by the generator and a last incomplete batch is dropped; the other splits come
+    in stored order and whole.
+    """
+
+    def batches(split: str, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        rows, make = splits(_known(split, DRAWN))
+        if split == "train":
+            rows = rows[torch.randperm(len(rows), generator=generator)]
+            rows = rows[: max(len(rows) // size, 1) * size]
+        for chosen in rows.split(size):
+            yield make(chosen)
+
+    return batches
+
+
+def _known(split: str, known: Mapping[str, int]) -> str:
+    if split not in known:
+        raise ValueError(unknown(split, known, "split"))
+    return split

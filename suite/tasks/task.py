@@ -1,0 +1,88 @@
+"""What a task is: batches, a loss, a metric, and the three scores between which every result lies.
+
+Axes: T time, R replica, B batch, I inputs, O outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from suite.data import columns, manifest
+
+
+class Batch(NamedTuple):
+    """x (T, B, I) or integers (T, B); y (B,), (B, O) or, where every step is asked, (T, B); mask (T, B), true where x is."""
+
+    x: Tensor
+    y: Tensor
+    mask: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(*(t.to(device) for t in self))
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data set behind a task."""
+
+    name: str
+    splits: tuple[str, ...]
+
+    @property
+    def checksum(self) -> str:
+        """Digest of its decoded content."""
+        return manifest(self.name).checksum
+
+    def load(self) -> None:
+        """Read and check all of it; raises DataError or NotAvailable, each one sentence."""
+        for split in self.splits:
+            columns(self.name, split)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task at one difficulty.
+
+    name         with its arguments, as on the command line
+    batches      (split, size, generator) -> one pass over "train", "validation" or "test"; generated examples and
+                 the order of training come from the generator, stored examples of the other splits in stored order
+    inputs       width of x, or the number of different tokens
+    outputs      width of the answer
+    loss, metric (output, batch) -> one figure a replica; an output is (R, B, O), or (T, R, B, O) if every step is asked
+    oracle       batch -> output with R = 1: the known optimum, or the labels of real data
+    chance       what the best constant answer scores; `solved` what counts as solved
+    better       which direction of the metric is better
+    measure      the metric's name for people
+    supervision  whether the answer is asked at the last valid step or at every step
+    tokens       x holds integers
+    version      raised when a change alters any example or score
+    data         the data set behind it, None where examples are generated
+    paper        citation key
+    """
+
+    name: str
+    batches: Callable[[str, int, torch.Generator], Iterator[Batch]]
+    inputs: int
+    outputs: int
+    loss: Callable[[Tensor, Batch], Tensor]
+    metric: Callable[[Tensor, Batch], Tensor]
+    oracle: Callable[[Batch], Tensor]
+    chance: float
+    solved: float
+    better: Literal["higher", "lower"]
+    measure: str
+    version: int
+    data: Source | None
+    paper: str
+    supervision: Literal["last", "every"] = "last"
+    tokens: bool = False
+
+    def weight(self, batch: Batch) -> int:
+        """How many answers a batch asks for: what its figures are averaged with."""
+        return int(batch.mask.sum()) if self.supervision == "every" else batch.mask.shape[1]

@@ -1,0 +1,51 @@
+"""The state of a long run on disk, so that a kill costs at most a minute of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SECONDS = 30.0
+
+
+class Checkpoint:
+    """One file, replaced whole; without a path it does nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time to save again."""
+        return self.path is not None and time.monotonic() - self.last >= SECONDS
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write beside the file, then put it in its place; a full disk costs the checkpoint, not the run."""
+        assert self.path is not None
+        self.last = time.monotonic()
+        scratch = self.path.with_suffix(".part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state, scratch)
+            os.replace(scratch, self.path)
+        except (OSError, RuntimeError):
+            scratch.unlink(missing_ok=True)
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state; None where there is none that can be read whole."""
+        if self.path is None or not self.path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.path, weights_only=True)
+        except Exception:  # cut in half: begin again
+            return None
+        return state
+
+    def remove(self) -> None:
+        """The run is over."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

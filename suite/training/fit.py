@@ -1,0 +1,223 @@
+"""The one training loop: R replicas of a network learn a task at once, each as if it were alone.
+
+A replica that diverges or stops early is taken out of the tensors; its neighbours never notice. The reported
+test score is that of the step that was best on validation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from suite import catalogue
+from suite.runs.spec import Optimiser
+from suite.tasks import Task
+from suite.tasks.task import Batch
+from suite.training.checkpoint import Checkpoint
+from suite.training.flat import Layout
+from suite.training.network import Network
+from suite.training.optimizers import RULES, update
+
+EVALUATION_BATCH = 256
+Progress = Callable[[int, int], None]  # steps done, steps in all
+
+
+@dataclass
+class Fitted:
+    """One replica's outcome: `curve` has a point an evaluation, `weights` are those of the best step, (1, *shape) each."""
+
+    seed: int
+    status: str = "cut off"
+    curve: list[dict[str, float]] = field(default_factory=list)
+    best_step: int = 0
+    validation: float | None = None
+    test: float | None = None
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+def fit(
+    network: Network,
+    task: Task,
+    seeds: Sequence[int] = (0,),
+    optimiser: Optimiser | Sequence[Optimiser] = Optimiser(),  # noqa: B008 (frozen)
+    *,
+    batch: int = 32,
+    steps: int = 1000,
+    evaluate_every: int = 100,
+    patience: int = 0,
+    data_seed: int = 0,
+    engine: str = "hoisted",
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Fitted]:
+    """Train one replica a seed. Optimisers may differ in rate and momentum, one each or one for all.
+
+    steps           updates; `evaluate_every` of them lie between two evaluations on validation
+    patience        evaluations without improvement after which a replica stops; 0 never
+    checkpoint      a file the state is kept in at least once a minute, and resumed from if it is there
+
+    >>> import suite
+    >>> task = suite.task("parity", length=4, supervision="every")
+    >>> [run.status for run in fit(suite.network("rnn", 8, inputs=1, outputs=2, readout="every"), task, [0, 1], steps=5)]
+    ['done', 'done']
+    """
+    rules = [optimiser] * len(seeds) if isinstance(optimiser, Optimiser) else list(optimiser)
+    if not seeds or len(rules) != len(seeds):
+        raise ValueError(f"fit needs one or more seeds and as many optimisers, not {len(seeds)} and {len(rules)}")
+    trainer = Trainer(network, task, list(seeds), rules, torch.device(device), dtype, catalogue.engine(engine))
+    kept = Checkpoint(checkpoint)
+    trainer.restore(kept.load())
+    for examples in trainer.stream(batch, data_seed):
+        if trainer.step >= steps or not trainer.alive:
+            break
+        trainer.learn(examples, steps)
+        if trainer.step % evaluate_every == 0 or trainer.step == steps:
+            trainer.evaluate(patience)
+        if kept.due():
+            kept.save(trainer.saved())
+        if progress:
+            progress(trainer.step, steps)
+    trainer.finish()
+    kept.remove()
+    return trainer.fitted
+
+
+class Trainer:
+    """The state of a training run, by replica still alive."""
+
+    def __init__(self, network: Network, task: Task, seeds: list[int], rules: list[Optimiser], device: torch.device, dtype: torch.dtype, engine: Any) -> None:
+        self.network, self.task, self.engine, self.device, self.dtype = network, task, engine, device, dtype
+        self.layout = Layout(network.shapes())
+        self.rule = rules[0]
+        self.fitted = [Fitted(seed) for seed in seeds]
+        self.alive = list(range(len(seeds)))
+        drawn = [network.start(seed) for seed in seeds]
+        self.theta = torch.cat([self.layout.flat(params) for params in drawn]).to(device, dtype)
+        self.slots = RULES[self.rule.name].start(self.theta)
+        self.rates = torch.tensor([[o.lr] for o in rules], device=device, dtype=dtype)
+        self.momenta = torch.tensor([[o.momentum] for o in rules], device=device, dtype=dtype)
+        self.best = self.theta.clone()
+        self.loss_sum = torch.zeros(len(seeds), device=device, dtype=dtype)
+        self.loss_steps = 0
+        self.step, self.epoch_start, self.taken = 0, torch.empty(0), 0
+        self.poor = [0] * len(seeds)
+
+    def stream(self, batch: int, data_seed: int) -> Iterator[Batch]:
+        """Training batches without end, continued where a checkpoint left off."""
+        generator = torch.Generator().manual_seed(stream_seed("train", data_seed))
+        skip, self.taken = self.taken, 0
+        if len(self.epoch_start):
+            generator.set_state(self.epoch_start)
+        while True:
+            self.epoch_start = generator.get_state()
+            for number, examples in enumerate(self.task.batches("train", batch, generator), start=1):
+                if number > skip:
+                    self.taken = number
+                    yield self.ready(examples)
+            skip = self.taken = 0
+
+    def ready(self, examples: Batch) -> Batch:
+        """A batch on the device, in the dtype of the weights."""
+        x = examples.x if self.task.tokens else examples.x.to(self.dtype)
+        y = examples.y.to(self.dtype) if examples.y.is_floating_point() else examples.y
+        return Batch(x, y, examples.mask).to(self.device)
+
+    def learn(self, examples: Batch, steps: int) -> None:
+        """One update of every replica that is alive and whose loss is a number."""
+        self.step += 1
+        theta = self.theta.requires_grad_()
+        output = self.network(self.layout.views(theta), examples.x, examples.mask, self.engine)
+        losses = self.task.loss(output, examples)
+        (gradient,) = torch.autograd.grad(losses.sum(), theta)
+        self.theta, losses = theta.detach(), losses.detach()
+        finite = losses.isfinite()
+        if not finite.all():
+            gradient, losses = gradient[finite], losses[finite]
+            for replica in (self.alive[k] for k in range(len(finite)) if not finite[k]):
+                self.fitted[replica].status = f"diverged at step {self.step}"
+            self.keep(finite)
+        update(self.theta, gradient, self.slots, self.rule, self.rates, self.momenta, self.step, steps)
+        self.loss_sum += losses
+        self.loss_steps += 1
+
+    def keep(self, which: Tensor) -> None:
+        """Take replicas out of every tensor."""
+        self.alive = [replica for replica, kept in zip(self.alive, which.tolist(), strict=True) if kept]
+        self.theta, self.rates, self.momenta, self.loss_sum = (t[which] for t in (self.theta, self.rates, self.momenta, self.loss_sum))
+        self.slots = {name: value[which] for name, value in self.slots.items()}
+
+    def evaluate(self, patience: int) -> None:
+        """A point on every curve; the best weights so far; early stopping."""
+        loss, metric = self.scores("validation", self.theta)
+        going = torch.ones(len(self.alive), dtype=torch.bool)
+        for row, replica in enumerate(self.alive):
+            run, value = self.fitted[replica], metric[row]
+            point = {"step": self.step, "loss": float(self.loss_sum[row]) / max(self.loss_steps, 1), "validation_loss": loss[row], "validation": value}
+            if not all(math.isfinite(number) for number in point.values()):
+                run.status, going[row] = f"diverged at step {self.step}", False
+                continue
+            run.curve.append(point)
+            if run.validation is None or (value > run.validation if self.task.better == "higher" else value < run.validation):
+                run.validation, run.best_step, self.poor[replica] = value, self.step, 0
+                self.best[replica] = self.theta[row]
+            else:
+                self.poor[replica] += 1
+                if patience and self.poor[replica] >= patience:
+                    run.status, going[row] = "done", False
+        self.loss_sum, self.loss_steps = torch.zeros_like(self.loss_sum), 0
+        if not going.all():
+            self.keep(going.to(self.device))
+
+    def scores(self, split: str, theta: Tensor) -> tuple[list[float], list[float]]:
+        """Mean loss and metric of each replica over a split; generated examples are the same for every run."""
+        generator = torch.Generator().manual_seed(stream_seed(split, self.task.version))
+        totals, weight = torch.zeros(2, len(theta), device=self.device, dtype=torch.float64), 0
+        with torch.no_grad():
+            params = self.layout.views(theta)
+            for examples in self.task.batches(split, EVALUATION_BATCH, generator):
+                ready, answers = self.ready(examples), self.task.weight(examples)
+                output = self.network(params, ready.x, ready.mask, self.engine)
+                totals += answers * torch.stack([self.task.loss(output, ready), self.task.metric(output, ready)])
+                weight += answers
+        loss, metric = (totals / weight).tolist()
+        return loss, metric
+
+    def finish(self) -> None:
+        """Test scores and weights of the best steps."""
+        for replica in self.alive:
+            self.fitted[replica].status = "done"
+        reached = [k for k, run in enumerate(self.fitted) if run.status == "done" and run.validation is not None]
+        if reached:
+            _, test = self.scores("test", self.best[reached])
+            for row, replica in enumerate(reached):
+                self.fitted[replica].test = test[row]
+        for replica, run in enumerate(self.fitted):
+            run.weights = {name: value.cpu().clone() for name, value in self.layout.views(self.best[replica : replica + 1]).items()}
+
+    def saved(self) -> dict[str, Any]:
+        """Everything a checkpoint holds: plain data and tensors."""
+        names = ("theta", "slots", "rates", "momenta", "best", "loss_sum", "loss_steps", "step", "epoch_start", "taken", "poor", "alive")
+        runs = [{"status": r.status, "curve": r.curve, "best_step": r.best_step, "validation": r.validation} for r in self.fitted]
+        return {"runs": runs, **{name: getattr(self, name) for name in names}}
+
+    def restore(self, saved: dict[str, Any] | None) -> None:
+        """The reverse of `saved`."""
+        if saved is None:
+            return
+        for run, fields in zip(self.fitted, saved.pop("runs"), strict=True):
+            vars(run).update(fields)
+        vars(self).update(saved)
+
+
+def stream_seed(split: str, number: int) -> int:
+    """A seed for the examples of a split that no other split or number shares."""
+    return int.from_bytes(hashlib.sha256(f"{split}:{number}".encode()).digest()[:6], "big")
