@@ -1,0 +1,151 @@
+"""The command line. Exit status: 0 finished, 1 a run or check failed, 2 the user's mistake, 130 interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import suite
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(suite.__version__, prog_name="carrousel")
+def commands() -> None:
+    """Carrousel compares recurrent networks by accuracy and by speed, and never shows a number without its spread."""
+
+
+@commands.command("run")
+@click.argument("experiment")
+@click.option("--cell", "cells", multiple=True, help="A cell instead of the experiment's; module:attribute for your own. Repeatable.")
+@click.option("--task", "tasks", multiple=True, help="One task of the experiment, or one at another difficulty: 'adding(length=200)'. Repeatable.")
+@click.option("--seeds", type=int, help="Runs a cell and task.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for records and page.  [default: reports/local/EXPERIMENT]")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
+@click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
+@click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, dry_run: bool) -> int:
+    """Run EXPERIMENT (see `carrousel list experiments`) and print the path of its page."""
+    from suite.experiments import EXPERIMENTS
+    from suite.launch import run as launch
+    from suite.names import unknown
+
+    if experiment not in EXPERIMENTS:
+        raise ValueError(unknown(experiment, EXPERIMENTS, "experiment"))
+    made = EXPERIMENTS[experiment]
+    specs, folder = made.specs(cells, tasks, seeds, device), launch.folder_of(made, out)
+    if dry_run:
+        _show(*launch.prepare(made, specs, folder))
+        return 0
+    carried = launch.carry_out(made, specs, folder, _command(), workers, save_weights)
+    for run in carried.failed:
+        click.echo(f"carrousel: {launch.line(run)}", err=True)
+    click.echo(str(carried.page))
+    return 1 if carried.failed else 0
+
+
+def _show(todo: Any, here: Any) -> None:
+    from suite.launch.plan import seconds
+
+    total = 0.0
+    for group in todo.train:
+        first, estimate = group[0], seconds(group)
+        total += estimate
+        click.echo(f"{first.task} {first.cell} x {len(group)} seeds, {first.steps} steps, about {estimate:.0f} s on one core")
+    for group in todo.speed:
+        first = group[0]
+        click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}): {', '.join(f'{s.cell} {s.engine}' for s in group)}")
+    for spec, sentence in todo.refused:
+        click.echo(f"not run: {getattr(spec, 'task', 'speed')} {spec.cell}: {sentence}")
+    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {total / max(here.cores, 1) / 60:.0f} min on {here.cores} cores")
+
+
+def _command() -> str:
+    """The command as it was typed, without the folder of the program or of this machine."""
+    import shlex
+
+    words = [w if not os.path.isabs(w) else Path(w).name for w in sys.argv[1:]]
+    return shlex.join(["carrousel", *words])
+
+
+@commands.command("list")
+@click.argument("what", type=click.Choice(["cells", "tasks", "engines", "experiments"]))
+@click.option("--json", "as_json", is_flag=True, help="An array of objects.")
+@click.option("--units", default=128, show_default=True, help="Width at which cells are counted.")
+@click.option("--inputs", default=28, show_default=True, help="Inputs at which cells are counted.")
+def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
+    """List cells (with parameters, multiply-adds a step and state), tasks, engines or experiments."""
+    from suite.launch.describe import listing
+
+    entries = listing(what, units, inputs)
+    if as_json:
+        click.echo(json.dumps(entries, indent=1))
+        return 0
+    shown = {"cells": ("parameters", "multiply_adds", "state"), "tasks": ("measure", "chance", "solved", "about")}.get(what, ("about",))
+    if what == "cells":
+        click.echo(f"{'':16s}" + "".join(f"{column.replace('_', '-'):>15s}" for column in shown) + f"   at {units} units, {inputs} inputs")
+    for entry in entries:
+        cells = [f"{entry[c]:>15,}" if isinstance(entry[c], int) else f"{entry[c]:.4g}" if isinstance(entry[c], float) else str(entry[c]) for c in shown]
+        click.echo(f"{entry['name']:16s}" + ("".join(cells) if what == "cells" else "  ".join(cells)))
+    return 0
+
+
+@commands.command("report")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--publish", type=click.Path(path_type=Path), help="Also write page and records (one sorted JSONL) to this folder.")
+def report_command(folder: Path, publish: Path | None) -> int:
+    """Write the page of the records in FOLDER again."""
+    from suite.report.site import publish as publish_site
+    from suite.report.site import render
+
+    page = render(folder)
+    click.echo(str(publish_site(folder, publish) if publish else page))
+    return 0
+
+
+@commands.command("cite")
+@click.argument("keys", nargs=-1)
+def cite_command(keys: tuple[str, ...]) -> int:
+    """Print BibTeX of the sources of this suite, or of some KEYS."""
+    from suite.names import unknown
+    from suite.papers import library
+
+    for key in keys:
+        if key not in library():
+            raise ValueError(unknown(key, library(), "source"))
+    click.echo("\n\n".join(library()[key].bibtex for key in keys or sorted(library())))
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: turns what went wrong into one sentence and an exit status."""
+    try:
+        sys.exit(commands.main(arguments, prog_name="carrousel", standalone_mode=False) or 0)
+    except click.exceptions.Abort:
+        status = 130
+        click.echo("carrousel: interrupted; finished runs are kept, and the same command goes on from here", err=True)
+    except click.UsageError as error:
+        status = 2
+        click.echo(f"carrousel: {error.format_message()}", err=True)
+    except click.ClickException as error:
+        status = 2
+        error.show()
+    except KeyboardInterrupt:
+        status = 130
+        click.echo("carrousel: interrupted; finished runs are kept, and the same command goes on from here", err=True)
+    except (ValueError, OSError) as error:
+        status = 2
+        click.echo(f"carrousel: {sentence(error)}", err=True)
+    sys.exit(status)
+
+
+def sentence(error: Exception) -> str:
+    """What an error says in one line; a validation error names each field."""
+    if hasattr(error, "errors"):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'][:1].lower()}{e['msg'][1:]}, not {e['input']!r}" for e in error.errors())
+    return " ".join(str(error).split())

@@ -1,0 +1,68 @@
+"""An experiment as data: a question, cells, tasks with their settings, shapes to time. Its specs follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from suite.names import parse_call
+from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One task and how it is trained on; `cells` where not all of the experiment's take part."""
+
+    task: str
+    settings: Mapping[str, Any]
+    cells: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The task without its arguments."""
+        return parse_call(self.task)[0]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `carrousel run NAME` carries out."""
+
+    name: str
+    question: str
+    cells: tuple[str, ...]
+    recipes: tuple[Recipe, ...]
+    shapes: tuple[Mapping[str, int], ...] = ()
+    engines: tuple[str, ...] = ("hoisted", "vendor")
+    seeds: int = 3
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def specs(self, cells: Sequence[str] = (), tasks: Sequence[str] = (), seeds: int | None = None, device: str = "cpu") -> list[TrainSpec | SpeedSpec]:
+        """Every run. Cells given here replace the experiment's; tasks given here narrow it, or ask one at another difficulty."""
+        seeds = self.seeds if seeds is None else seeds
+        if seeds < 1:
+            raise ValueError(f"seeds must be 1 or more, not {seeds}")
+        made: list[TrainSpec | SpeedSpec] = []
+        for recipe in self._recipes(tasks):
+            for cell in cells or recipe.cells or self.cells:
+                settings = {**self.settings, **recipe.settings, "task": recipe.task, "cell": cell, "device": device}
+                made += [TrainSpec(**settings, seed=seed) for seed in range(seeds)]
+        if not tasks:
+            made += [SpeedSpec(cell=c, engine=e, device=device, **shape) for shape in self.shapes for c in cells or self.cells for e in self.engines]
+        return made
+
+    def _recipes(self, tasks: Sequence[str]) -> list[Recipe]:
+        chosen = []
+        for task in tasks:
+            name, given = parse_call(task)
+            known = [recipe for recipe in self.recipes if recipe.name == name]
+            if known and not given:
+                chosen += known
+            else:
+                chosen.append(Recipe(task, known[0].settings if known else {}))
+        return chosen if tasks else list(self.recipes)
+
+
+def adam(lr: float, **more: Any) -> Optimiser:
+    """Adam with a cosine schedule: one rate for every cell of a task, none tuned for one cell."""
+    return Optimiser(name="adam", lr=lr, schedule="cosine", **more)

@@ -1,0 +1,138 @@
+"""Specs -> complete specs -> groups that share a replica axis -> what is still missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import torch
+
+from suite import catalogue, names
+from suite.cells import digest
+from suite.data import DataError, NotAvailable
+from suite.runs.run import Run
+from suite.runs.spec import SpeedSpec, TrainSpec, shared
+from suite.tasks import TASKS, Task
+from suite.training.group import network_of
+
+
+@dataclass
+class Plan:
+    """What an experiment comes down to here."""
+
+    train: list[list[TrainSpec]] = field(default_factory=list)
+    speed: list[list[SpeedSpec]] = field(default_factory=list)
+    refused: list[tuple[TrainSpec | SpeedSpec, str]] = field(default_factory=list)
+    found: list[Run] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        """Runs still to be carried out."""
+        return sum(map(len, self.train)) + sum(map(len, self.speed))
+
+
+def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine: str) -> Plan:
+    """Complete every spec, set aside what cannot run here and what has run, group the rest.
+
+    Names, numbers and data are checked here, before anything is trained: a mistake raises ValueError.
+    """
+    made, waiting = Plan(), []
+    known = {run.id: run for run in earlier if run.done and (run.spec.kind == "train" or run.where.machine == machine)}
+    for spec in specs:
+        whole, sentence = complete(spec)
+        if sentence:
+            made.refused.append((whole, sentence))
+        elif whole.id in known:
+            made.found.append(known[whole.id])
+        else:
+            waiting.append(whole)
+    made.train = together([s for s in waiting if isinstance(s, TrainSpec)])
+    speed = [s for s in waiting if isinstance(s, SpeedSpec)]
+    shapes = dict.fromkeys((s.device, s.threads, s.length, s.batch, s.inputs, s.units, s.replicas, s.dtype) for s in speed)
+    made.speed = [[s for s in speed if (s.device, s.threads, s.length, s.batch, s.inputs, s.units, s.replicas, s.dtype) == key] for key in shapes]
+    return made
+
+
+def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
+    """Specs that differ only in seed, rate and momentum train as one model."""
+    groups: dict[str, list[TrainSpec]] = {}
+    for spec in specs:
+        groups.setdefault(repr(sorted(shared(spec).items())), []).append(spec)
+    return list(groups.values())
+
+
+def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
+    """The spec with everything filled in that its names decide, and the sentence why it cannot run here, if so."""
+    cell = catalogue.cell(spec.cell, spec.units)
+    device, sentence = device_of(spec.device)
+    engine = catalogue.engine(spec.engine, cell, device)
+    filled: dict[str, object] = {"cell_digest": digest(cell), "engine": engine.name}
+    sentence = sentence or engine.refuses(cell, device)
+    if isinstance(spec, TrainSpec):
+        task = task_of(spec.task)
+        filled |= {"task": canonical(spec.task), "task_version": task.version, "data": task.data.checksum if task.data else ""}
+        if task.supervision == "every":
+            filled["readout"] = "every"
+        elif spec.readout == "every":
+            raise ValueError(f"task '{spec.task}' is asked once a sequence: readout must be 'last' or 'mean', not 'every'")
+        if task.tokens != bool(spec.embedding):
+            raise ValueError(f"task '{spec.task}' {'has tokens and needs' if task.tokens else 'has no tokens and takes no'} embedding")
+        sentence = sentence or unavailable(task)
+    return spec.model_copy(update=filled), sentence
+
+
+@cache
+def task_of(text: str) -> Task:
+    """A task, made once."""
+    return catalogue.task(text)
+
+
+def canonical(text: str) -> str:
+    """A task's name with every argument written out, so that a changed default is another spec."""
+    name, given = names.parse_call(text)
+    return names.format_call(name, names.arguments(names.resolve(name, TASKS, "task"), given))
+
+
+_answers: dict[str, str | None] = {}
+
+
+def unavailable(task: Task) -> str | None:
+    """The sentence why a task's data cannot be had; altered or incomplete data raise DataError."""
+    if task.data is None:
+        return None
+    if task.data.name not in _answers:
+        try:
+            task.data.load()
+            _answers[task.data.name] = None
+        except NotAvailable as error:
+            _answers[task.data.name] = str(error)
+        except DataError:
+            raise
+    return _answers[task.data.name]
+
+
+def device_of(name: str) -> tuple[torch.device, str | None]:
+    """A device, and the sentence why it is not here."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"unknown device '{name}'; known: cpu, cuda, cuda:0 …") from None
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"unknown device '{name}'; known: cpu, cuda, cuda:0 …")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        return device, "this machine has no CUDA device that PyTorch can use"
+    return device, None
+
+
+def seconds(specs: Sequence[TrainSpec]) -> float:
+    """A rough estimate of a group's time on one core, good enough to order groups and to weigh progress by."""
+    first = specs[0]
+    task = task_of(first.task)
+    net = network_of(first, task.inputs, task.outputs)
+    length = len(next(task.batches("train", first.batch, torch.Generator().manual_seed(0))).x)
+    adds, width = 0, net.embedding or net.inputs
+    for cell in net.cells:
+        adds, width = adds + cell.costs(width)["multiply_adds"], cell.units
+    step = length * (1.3e-4 + 1.2e-10 * len(specs) * first.batch * adds) + 6e-9 * len(specs) * net.parameters
+    return 1.2 * first.steps * step

@@ -1,0 +1,233 @@
+"""An experiment carried out on this machine: planned, run, recorded, shown."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from suite import names
+from suite.experiments import EXPERIMENTS, Experiment
+from suite.launch import describe
+from suite.launch.local import Job, Outcome, Pool
+from suite.launch.plan import Plan, plan, seconds, task_of
+from suite.launch.progress import Reporter
+from suite.runs import Costs, Run, SpeedSpec, Store, TrainSpec, Where, frame, where
+from suite.runs.machine import cores
+from suite.runs.store import replace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPEED_SECONDS = 6.0  # weight of a timing job in the progress bar
+
+
+@dataclass
+class Carried:
+    """What came of an experiment: every record that belongs to it, and the page."""
+
+    out: Path
+    runs: list[Run]
+    page: Path | None = None
+
+    @property
+    def failed(self) -> list[Run]:
+        """Runs that raised, died or were cut off."""
+        return [run for run in self.runs if run.status.startswith(("failed", "cut off"))]
+
+
+def run(
+    experiment: str | Experiment,
+    *,
+    cells: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    seeds: int | None = None,
+    device: str = "cpu",
+    out: str | Path | None = None,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
+    made = EXPERIMENTS[experiment] if experiment in EXPERIMENTS else experiment
+    if isinstance(made, str):
+        raise ValueError(names.unknown(made, EXPERIMENTS, "experiment"))
+    specs = made.specs(cells, tasks, seeds, device)
+    return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
+
+
+def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
+    """Where an experiment writes unless told otherwise."""
+    return Path(out) if out is not None else Path("reports") / "local" / experiment.name
+
+
+def prepare(experiment: Experiment, specs: Sequence[TrainSpec | SpeedSpec], out: Path) -> tuple[Plan, Where]:
+    """The plan of an experiment here. Damaged records are named and left alone."""
+    del experiment
+    here = where(accelerator([spec.device for spec in specs]))
+    earlier, skipped = Store(out / "runs").read()
+    for path, reason in skipped:
+        print(f"carrousel: skipped '{path}': {reason}", file=sys.stderr)
+    return plan(specs, earlier, here.machine), here
+
+
+def accelerator(devices: Sequence[str]) -> str:
+    """The name of the GPU in use, or "none"."""
+    wanted = [d for d in devices if d.startswith("cuda")]
+    return torch.cuda.get_device_name(wanted[0]) if wanted and torch.cuda.is_available() else "none"
+
+
+def carry_out(
+    experiment: Experiment, specs: Sequence[TrainSpec | SpeedSpec], out: Path, command: str, workers: int | None = None, save_weights: bool = False
+) -> Carried:
+    """Run what is missing, one record a run as soon as it ends, then write the page."""
+    with writable(out):
+        todo, here = prepare(experiment, specs, out)
+        store, runs = Store(out / "runs"), list(todo.found)
+        for spec, sentence in todo.refused:
+            runs.append(_record(store, Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here)))
+        tasks = list(dict.fromkeys(s.task for s in specs if isinstance(s, TrainSpec)))
+        known = _known_baselines(out)
+        names_of = {text: task_of(text).name for text in tasks}
+        able = [t for t in tasks if any(isinstance(r.spec, TrainSpec) and r.spec.task == names_of[t] and not r.status.startswith("refused") for r in [*runs])]
+        able += [t for t in tasks if any(group[0].task == names_of[t] for group in todo.train) and t not in able]
+        ask = [t for t in able if _key(t) not in known]
+        jobs = [_training(group, out, save_weights) for group in todo.train] + [Job("baselines", {"task": t}, t, 1.0) for t in ask]
+        total = sum(job.weight for job in jobs) + SPEED_SECONDS * len(todo.speed)
+        _sweep(out, [job.payload["checkpoint"] for job in jobs if job.name == "train"])
+        with Reporter(total, todo.missing) as reporter:
+            try:
+                with Pool(workers or max(1, cores() // _threads(todo))) as pool:
+                    for outcome in pool.run(jobs):
+                        if outcome.kind == "progress":
+                            reporter.moved(sum(job.weight * job.progress for _, job in pool.running.values()))
+                        elif outcome.job.name == "baselines":
+                            known[_key(outcome.job.about)] = outcome.value if outcome.kind == "done" else []
+                            reporter.finish(outcome.job.weight, [])
+                        else:
+                            ended = _trained(outcome, here)
+                            runs += [_record(store, run) for run in ended]
+                            reporter.finish(outcome.job.weight, [line(run) for run in ended])
+                for group in todo.speed:  # alone on the machine
+                    ended = _timed(group, here)
+                    runs += [_record(store, run) for run in ended]
+                    reporter.finish(SPEED_SECONDS, [line(run) for run in ended])
+            except KeyboardInterrupt:
+                for _, job in pool.running.values():
+                    for spec in job.about if job.name == "train" else []:
+                        _record(store, Run(id=spec.id, spec=spec, status="cut off", where=here))
+                raise
+        cells = dict.fromkeys(s.cell for s in specs)
+        described = describe.describe(experiment.name, experiment.question, command, cells, tasks, {t: known.get(_key(t), []) for t in tasks})
+        described["runs"] = sorted(run.file for run in runs)
+        replace(out / "catalogue.json", json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        replace(out / "baselines.json", json.dumps(known, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    from suite.report.site import render
+
+    return Carried(out, runs, render(out))
+
+
+def line(run: Run) -> str:
+    """A run in one plain line."""
+    spec = run.spec
+    if isinstance(spec, SpeedSpec):
+        shape = f"({spec.length}, {spec.batch}, {spec.inputs}, {spec.units})"
+        figures = f", step {1e3 * run.costs.step.median:.2f} ms" if run.costs.step else ""
+        return f"speed {spec.cell} {spec.engine} {shape}: {run.status}{figures}"
+    test = "" if run.score is None or run.score.test is None else f", test {task_of(spec.task).measure} {run.score.test:.4f}"
+    return f"{spec.task} {spec.cell} seed {spec.seed}: {run.status}{test}"
+
+
+def _training(group: list[TrainSpec], out: Path, save_weights: bool) -> Job:
+    key = hashlib.sha256("".join(spec.id for spec in group).encode()).hexdigest()[:16]
+    payload = {"specs": group, "checkpoint": out / "checkpoints" / f"{key}.pt", "keep": out / "weights" if save_weights else None}
+    return Job("train", payload, group, seconds(group))
+
+
+def _trained(outcome: Outcome, here: Where) -> list[Run]:
+    group: list[TrainSpec] = outcome.job.about
+    there = here.model_copy(update={"threads": group[0].threads, "replicas": len(group)})
+    if outcome.kind == "failed":
+        return [Run(id=s.id, spec=s, status=f"failed: {outcome.value}", where=there) for s in group]
+    return [
+        Run(id=spec.id, spec=spec, status=status, score=score, curve=curve, costs=costs, where=there)
+        for spec, (status, score, curve, costs) in zip(group, outcome.value, strict=True)
+    ]
+
+
+def _timed(group: list[SpeedSpec], here: Where) -> list[Run]:
+    """Peak memory of each spec in a process of its own, then all their timings interleaved in one."""
+    there = here.model_copy(update={"threads": group[0].threads, "replicas": group[0].replicas})
+    with Pool(1, group[0].threads) as pool:
+        peaks = {o.job.about: o for o in pool.run([Job("peak", {"spec": spec}, spec.id) for spec in group]) if o.kind != "progress"}
+        (times,) = (o for o in pool.run([Job("times", {"specs": group})]) if o.kind != "progress")
+    runs = []
+    for number, spec in enumerate(group):
+        result = times.value if times.kind == "failed" else times.value[number]
+        if isinstance(result, str):
+            runs.append(Run(id=spec.id, spec=spec, status=f"failed: {result}", where=there))
+            continue
+        counted = describe.describe_cell(spec.cell, spec.units, spec.inputs)
+        peak = peaks[spec.id].value if peaks[spec.id].kind == "done" else None
+        state = counted["state"] * (4 if spec.dtype == "float32" else 8)
+        costs = Costs(
+            parameters=counted["parameters"], multiply_adds=counted["multiply_adds"], state_bytes=state, step=result[0], forward=result[1], peak_bytes=peak
+        )
+        runs.append(Run(id=spec.id, spec=spec, status="done", costs=costs, where=there))
+    return runs
+
+
+def _record(store: Store, run: Run) -> Run:
+    store.write(run)
+    return run
+
+
+def _threads(todo: Plan) -> int:
+    return max((group[0].threads for group in todo.train), default=1)
+
+
+def _key(text: str) -> str:
+    task = task_of(text)
+    return f"{task.name} v{task.version} {task.data.checksum if task.data else ''}".strip()
+
+
+def _known_baselines(out: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((out / "baselines.json").read_text(encoding="utf-8"))
+        return {key: value for key, value in known.items() if value} if isinstance(known, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _sweep(out: Path, wanted: Sequence[Path]) -> None:
+    """Checkpoints that no group of this plan resumes from."""
+    for path in (out / "checkpoints").glob("*"):
+        if path not in wanted:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writable(out: Path) -> Iterator[None]:
+    """A folder that can be written to and that no other `carrousel run` writes to; OSError in one sentence if not."""
+    try:
+        (out / "runs").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out / "runs"):
+            pass
+        lock = (out / ".lock").open("w")
+    except OSError as error:
+        raise OSError(f"cannot write to '{out}': {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"another run is writing to '{out}'; wait for it, or give --out another folder") from None
+        yield
+
+

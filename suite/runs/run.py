@@ -1,0 +1,101 @@
+"""A result: the spec, how the run ended, what was measured, and where."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from suite.runs.machine import Where
+from suite.runs.spec import SCHEMA, Amount, Count, Frozen, Spec
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+STATUS = r"^(done|diverged at step \d+|cut off|refused: .+|failed: .+)$"
+
+
+class Point(Frozen):
+    """One evaluation: the mean training loss since the last one, and loss and metric on validation."""
+
+    step: Count
+    loss: Finite
+    validation_loss: Finite
+    validation: Finite
+
+
+class Score(Frozen):
+    """The task's metric at the step that was best on validation. `test` is empty if the run did not get there."""
+
+    best_step: Count
+    validation: Finite | None = None
+    test: Finite | None = None
+
+
+class Timing(Frozen):
+    """Seconds a call: median of n interleaved repeats and its 95 % interval from order statistics."""
+
+    median: Amount
+    low: Amount
+    high: Amount
+    n: Count
+
+
+class Costs(Frozen):
+    """What it took. `seconds` is wall time of the whole group that this run shared, training and evaluation."""
+
+    parameters: Count | None = None
+    multiply_adds: Count | None = None
+    state_bytes: Count | None = None
+    seconds: Amount | None = None
+    step: Timing | None = None
+    forward: Timing | None = None
+    peak_bytes: Count | None = None
+
+
+class Run(Frozen):
+    """One record, one file."""
+
+    schema_number: int = Field(default=SCHEMA, alias="schema")
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    spec: Spec
+    status: Annotated[str, Field(pattern=STATUS)]
+    score: Score | None = None
+    curve: tuple[Point, ...] = ()
+    costs: Costs = Costs()
+    where: Where
+
+    @model_validator(mode="after")
+    def _found_by_its_hash(self) -> Self:
+        if self.id != self.spec.id:
+            raise ValueError(f"the record says id {self.id} and its spec hashes to {self.spec.id}")
+        return self
+
+    @property
+    def done(self) -> bool:
+        """Whether running it again could tell nothing new: finished, or diverged as it would again."""
+        return self.status == "done" or self.status.startswith("diverged")
+
+    @property
+    def file(self) -> str:
+        """Its name in a store."""
+        return f"{self.id}-{self.where.machine}.json"
+
+    def text(self) -> str:
+        """Strict JSON, keys sorted, no NaN."""
+        return json.dumps(self.model_dump(by_alias=True), sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def read(text: str) -> Run:
+    """A run from JSON; a ValueError of one sentence says what is wrong with it."""
+    try:
+        raw: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no whole JSON document ({error.msg} at character {error.pos} of {len(text)})") from None
+    number = raw.get("schema") if isinstance(raw, dict) else None
+    if number != SCHEMA:
+        raise ValueError(f"it has schema {number!r}, this version reads {SCHEMA}")
+    try:
+        return Run.model_validate_json(text)
+    except ValueError as error:
+        first = getattr(error, "errors", lambda: [{"loc": (), "msg": str(error)}])()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}") from None

@@ -1,0 +1,75 @@
+"""A folder of records: one file a run, replaced whole, read with suspicion."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from suite.runs.run import Run, read
+
+LIMIT = 16 * 2**20  # a record is some kilobytes; what is larger is none
+
+
+class Skipped(NamedTuple):
+    """A file that is no record, and why."""
+
+    path: Path
+    reason: str
+
+
+class Store:
+    """Records under `folder`; only one process writes, any may read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self) -> tuple[list[Run], list[Skipped]]:
+        """Every record, by file name, and every file that was not one."""
+        runs, skipped = [], []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                if path.stat().st_size > LIMIT:
+                    raise ValueError(f"it is larger than {LIMIT >> 20} MiB")
+                run = read(path.read_text(encoding="utf-8"))
+                if run.file != path.name:
+                    raise ValueError(f"its content belongs into {run.file}")
+                runs.append(run)
+            except (OSError, ValueError) as error:
+                skipped.append(Skipped(path, str(error)))
+        return runs, skipped
+
+    def write(self, run: Run) -> Path:
+        """Put a record in its place at once; a damaged file that stands there is set aside, not overwritten."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / run.file
+        if path.exists():
+            try:
+                read(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                os.replace(path, path.with_suffix(".damaged"))
+        replace(path, run.text())
+        return path
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file so that a reader, or the next start, sees all of it or none."""
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def write_lines(path: Path, runs: Iterable[Run]) -> None:
+    """The published form: one record a line, sorted by file name."""
+    lines = [" ".join(run.text().split("\n ")).replace("\n", "") for run in sorted(runs, key=lambda r: r.file)]
+    replace(path, "".join(f"{line}\n" for line in lines))

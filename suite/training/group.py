@@ -1,0 +1,68 @@
+"""Specs that share a replica axis -> their records' results: network and task by name, one call of `fit`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from suite import catalogue
+from suite.runs.run import Costs, Point, Score
+from suite.runs.spec import TrainSpec
+from suite.training import weights
+from suite.training.fit import Progress, fit
+from suite.training.network import Network, network
+
+BYTES = {"float32": 4, "float64": 8}
+
+
+def network_of(spec: TrainSpec, inputs: int, outputs: int) -> Network:
+    """The network a spec describes."""
+    return network([spec.cell] * spec.layers, spec.units, inputs=inputs, outputs=outputs, readout=spec.readout, embedding=spec.embedding)
+
+
+def costs_of(net: Network, dtype: str) -> Costs:
+    """What follows from the shapes alone: all parameters; multiply-adds and state of one step of one sequence."""
+    width, adds, state = net.embedding or net.inputs, 0, 0
+    for cell in net.cells:
+        adds, state = adds + cell.costs(width)["multiply_adds"], state + cell.costs(width)["state"]
+        width = cell.units
+    return Costs(parameters=net.parameters, multiply_adds=adds, state_bytes=state * BYTES[dtype])
+
+
+Result = tuple[str, Score | None, tuple[Point, ...], Costs]
+
+
+def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None, progress: Progress | None) -> list[Result]:
+    """Status, score, curve and costs of each spec. With `keep`, weights of the best steps go there as <id>.safetensors."""
+    first, start = specs[0], time.monotonic()
+    torch.set_num_threads(first.threads)
+    task = catalogue.task(first.task)
+    net = network_of(first, task.inputs, task.outputs)
+    fitted = fit(
+        net,
+        task,
+        [spec.seed for spec in specs],
+        [spec.optimiser for spec in specs],
+        batch=first.batch,
+        steps=first.steps,
+        evaluate_every=first.evaluate_every,
+        patience=first.patience,
+        data_seed=first.data_seed,
+        engine=first.engine,
+        device=first.device,
+        dtype=getattr(torch, first.dtype),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    costs = costs_of(net, first.dtype).model_copy(update={"seconds": time.monotonic() - start})
+    results: list[Result] = []
+    for spec, run in zip(specs, fitted, strict=True):
+        if keep is not None and run.validation is not None:
+            weights.save(keep / f"{spec.id}.safetensors", net, run.weights, spec=spec.model_dump(), test=run.test)
+        score = Score(best_step=run.best_step, validation=run.validation, test=run.test) if run.validation is not None else None
+        points = tuple(Point(step=int(p["step"]), loss=p["loss"], validation_loss=p["validation_loss"], validation=p["validation"]) for p in run.curve)
+        results.append((run.status, score, points, costs))
+    return results
