@@ -26,7 +26,7 @@ FACE = {
     "run": "suite.launch.run",
 }
 
-__all__ = list(FACE)  # noqa: PLE0604
+__all__ = list(FACE)
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,10 @@ def cell(name: str, units: int) -> Cell:
     """
     from suite.cells import CELLS, Cell
 
-    made = names.resolve(name, CELLS, "cell")(units)
+    factory = names.resolve(name, CELLS, "cell")
+    if not callable(factory):
+        raise ValueError(f"cell '{name}' must be a callable units -> Cell, not a {type(factory).__name__}")
+    made = factory(units)
     if not isinstance(made, Cell):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell; it returned {type(made).__name__}")
     return made

@@ -23,13 +23,15 @@ def commands() -> None:
 @click.argument("experiment")
 @click.option("--cell", "cells", multiple=True, help="A cell instead of the experiment's; module:attribute for your own. Repeatable.")
 @click.option("--task", "tasks", multiple=True, help="One task of the experiment, or one at another difficulty: 'adding(length=200)'. Repeatable.")
+@click.option("--engine", help="Engine that trains, and the only one timed; `best` is the vendor's where it has the cell.")
+@click.option("--units", type=int, help="Units of every cell instead of each task's own.")
 @click.option("--seeds", type=int, help="Runs a cell and task.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records and page.  [default: reports/local/EXPERIMENT]")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, dry_run: bool) -> int:
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, dry_run: bool) -> int:
     """Run EXPERIMENT (see `carrousel list experiments`) and print the path of its page."""
     from suite.experiments import EXPERIMENTS
     from suite.launch import run as launch
@@ -38,7 +40,7 @@ def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...],
     if experiment not in EXPERIMENTS:
         raise ValueError(unknown(experiment, EXPERIMENTS, "experiment"))
     made = EXPERIMENTS[experiment]
-    specs, folder = made.specs(cells, tasks, seeds, device), launch.folder_of(made, out)
+    specs, folder = made.specs(cells, tasks, seeds, device, engine, units), launch.folder_of(made, out)
     if dry_run:
         _show(*launch.prepare(made, specs, folder))
         return 0

@@ -71,11 +71,21 @@ def format_call(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def call(factory: Callable[..., T], name: str, arguments: Mapping[str, Any], what: str) -> T:
-    """`factory(**arguments)`, where an argument it does not take is a ValueError with the near miss."""
-    known = inspect.signature(factory).parameters
-    for argument in arguments:
+    """`factory(**arguments)`, where an argument it does not take, or one of another type than its default, is a ValueError."""
+    if not callable(factory):
+        raise ValueError(f"{what} '{name}' cannot be called: it is a {type(factory).__name__}")
+    signature = inspect.signature(factory)
+    known = signature.parameters
+    for argument, value in arguments.items():
         if argument not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
             raise ValueError(unknown(argument, known, f"argument of {what} '{name}',") if known else f"{what} '{name}' takes no arguments, given was '{argument}'")
+        default = known[argument].default if argument in known else None
+        if isinstance(default, (int, str)) and type(value) is not type(default):
+            raise ValueError(f"{what} '{name}': {argument} must be of type {type(default).__name__}, as {default!r} is, not {value!r}")
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise ValueError(f"{what} '{name}': {error}") from None
     return factory(**arguments)
 
 

@@ -114,17 +114,17 @@ class Cell:
 
     @cached_property
     def _parsed(self) -> tuple[tuple[Stage, ...], dict[str, int]]:
-        """The table, and the width of every state and value; learnt by one step on the meta device."""
-        probe = lambda width: torch.empty(1, 1, width, device="meta")  # noqa: E731
-        s = self.states(**{name: probe(width) for name, width in self.state.items()})
-        p = self.extras(**{name: probe(width) for name, width in self.extra.items()})
-        widths, known, stages = dict(self.state), {}, []
+        """The table, and the width of every state and value; learnt by one step on zeros (the meta device costs a second of imports)."""
+        s = self.states(**{name: _probe(width) for name, width in self.state.items()})
+        p = self.extras(**{name: _probe(width) for name, width in self.extra.items()})
+        known: dict[str, Tensor] = {}
+        widths, stages = dict(self.state), []
         for number, (affine, function) in enumerate(self.stages, start=1):
             rows = tuple(self._row(name, text, widths) for name, text in affine.items())
-            known |= {row.name: probe(row.width) for row in rows}
+            known |= {row.name: _probe(row.width) for row in rows}
             stage = Stage(rows, namedtuple("rows", list(known)), function)
             stages.append(stage)
-            values = self._probe(stage, number, known, s, p)
+            values = self._step(stage, number, known, s, p)
             for name, value in values.items():
                 if name in known or name in self.state:
                     raise ValueError(f"cell '{self.name}', stage {number}: '{name}' is already the name of a row or state")
@@ -148,7 +148,7 @@ class Cell:
             raise ValueError(f"row '{name}' of cell '{self.name}' needs one or more sources, each once, not '{text}'")
         return Row(name, self.width.get(name, self.units), tuple(links), "b" in sources, "")
 
-    def _probe(self, stage: Stage, number: int, known: dict[str, Tensor], s: Any, p: Any) -> dict[str, Tensor]:
+    def _step(self, stage: Stage, number: int, known: dict[str, Tensor], s: Any, p: Any) -> dict[str, Tensor]:
         where = f"cell '{self.name}', stage {number}"
         try:
             result = stage.function(stage.names(**known), s, p)
@@ -189,6 +189,10 @@ class Cell:
             "multiply_adds": sum(size for name, size in weights.items() if name not in biases),
             "state": sum(self.state.values()),
         }
+
+
+def _probe(width: int) -> Tensor:
+    return torch.zeros(1, 1, width, device="cpu")
 
 
 def _listed(names: Any) -> str:

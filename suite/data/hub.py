@@ -97,7 +97,7 @@ def hugging_face() -> ModuleType:
     if not hasattr(datasets, "load_dataset"):
         shadow = next(iter(getattr(datasets, "__path__", [])), "?")
         raise NotAvailable(f"'{shadow}' hides the package 'datasets'; pip install datasets, or start from another folder")
-    return datasets
+    return datasets  # type: ignore[no-any-return]
 
 
 def _first_line(error: Exception) -> str:

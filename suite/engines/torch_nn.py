@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ class Layer:
     """A torch.nn layer: the order of its rows as fed by the input and by the state."""
 
     cell: str
-    module: type[nn.RNNBase]
+    module: type[Any]
     from_input: str
     from_state: str
     nonlinearity: str = "tanh"
@@ -65,11 +66,11 @@ def from_torch(module: nn.RNNBase) -> list[tuple[Cell, dict[str, Tensor]]]:
     [('lstm', torch.Size([1, 4, 3]))]
     """
     named = [layer for layer in LAYERS.values() if isinstance(module, layer.module) and layer.nonlinearity == getattr(module, "nonlinearity", "tanh")]
-    if not named or getattr(module, "proj_size", 0):
+    if not named or module.proj_size:
         known = ", ".join(sorted({layer.module.__name__ for layer in LAYERS.values()}))
         raise ValueError(f"from_torch reads {known} without projection, not {type(module).__name__}")
     layer, units, pairs = named[0], module.hidden_size, []
-    for suffix in (f"l{k}{way}" for k in range(module.num_layers) for way in ("", "_reverse")[: 1 + module.bidirectional]):
+    for suffix in (f"l{k}{way}" for k in range(module.num_layers) for way in ("", "_reverse")[: 1 + int(module.bidirectional)]):
         w_ih, w_hh = getattr(module, f"weight_ih_{suffix}").detach(), getattr(module, f"weight_hh_{suffix}").detach()
         zero = torch.zeros(len(w_ih), dtype=w_ih.dtype, device=w_ih.device)
         b_ih, b_hh = (getattr(module, f"bias_{kind}_{suffix}").detach() if module.bias else zero for kind in ("ih", "hh"))
@@ -103,11 +104,12 @@ def to_torch(pairs: Sequence[tuple[Cell, Params]], bidirectional: bool = False) 
     if len(first) != 1:
         raise ValueError(f"to_torch takes one replica, not {len(first)}; select one first")
     options = {"nonlinearity": layer.nonlinearity} if layer.module is nn.RNN else {}
-    module = layer.module(
+    module: nn.RNNBase = layer.module(
         first.shape[-1], pairs[0][0].units, num_layers=len(pairs) // directions, bidirectional=bidirectional, dtype=first.dtype, device=first.device, **options
     )
     with torch.no_grad():
         for k, (_, params) in enumerate(pairs):
-            for target, value in zip(module._flat_weights[4 * k : 4 * k + 4], flat_weights(layer, params, 0), strict=True):
+            targets = list(module.parameters())[4 * k : 4 * k + 4]
+            for target, value in zip(targets, flat_weights(layer, params, 0), strict=True):
                 target.copy_(value)
     return module

@@ -32,9 +32,8 @@ def unroll(
     for name in state or {}:
         if name not in cell.state:
             raise ValueError(f"'{name}' is no state of cell '{cell.name}'; its states are {', '.join(cell.state)}")
-    if mask is not None:
-        if mask.dtype != torch.bool or mask.ndim != 3 or mask.shape[0] != length or mask.shape[1] not in (1, replicas) or mask.shape[2] != batch:
-            raise ValueError(f"mask must be bool of shape ({length}, 1 or {replicas}, {batch}), not {mask.dtype} {tuple(mask.shape)}")
+    if mask is not None and (mask.dtype != torch.bool or tuple(mask.shape) not in ((length, 1, batch), (length, replicas, batch))):
+        raise ValueError(f"mask must be bool of shape ({length}, 1 or {replicas}, {batch}), not {mask.dtype} {tuple(mask.shape)}")
     drawn = check_noise(cell, noise or {}, x, replicas)
     sentence = engine.refuses(cell, x.device)
     if sentence:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -10,7 +12,7 @@ from suite.cells.cell import Cell
 from suite.engines.engine import Engine, Noise, Params, Refused, State
 from suite.engines.torch_nn import LAYERS, Layer, flat_weights, layer_of
 
-KERNELS = {"rnn": torch.rnn_tanh, "rnn-relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
+KERNELS: dict[str, Any] = {"rnn": torch.rnn_tanh, "rnn-relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
 
 
 def refuses(cell: Cell, device: torch.device) -> str | None:

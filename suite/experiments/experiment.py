@@ -37,18 +37,28 @@ class Experiment:
     seeds: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def specs(self, cells: Sequence[str] = (), tasks: Sequence[str] = (), seeds: int | None = None, device: str = "cpu") -> list[TrainSpec | SpeedSpec]:
+    def specs(
+        self,
+        cells: Sequence[str] = (),
+        tasks: Sequence[str] = (),
+        seeds: int | None = None,
+        device: str = "cpu",
+        engine: str | None = None,
+        units: int | None = None,
+    ) -> list[TrainSpec | SpeedSpec]:
         """Every run. Cells given here replace the experiment's; tasks given here narrow it, or ask one at another difficulty."""
         seeds = self.seeds if seeds is None else seeds
         if seeds < 1:
             raise ValueError(f"seeds must be 1 or more, not {seeds}")
+        given: dict[str, Any] = {"device": device} | ({"engine": engine} if engine else {}) | ({"units": units} if units is not None else {})
         made: list[TrainSpec | SpeedSpec] = []
         for recipe in self._recipes(tasks):
             for cell in cells or recipe.cells or self.cells:
-                settings = {**self.settings, **recipe.settings, "task": recipe.task, "cell": cell, "device": device}
+                settings = {**self.settings, **recipe.settings, **given, "task": recipe.task, "cell": cell}
                 made += [TrainSpec(**settings, seed=seed) for seed in range(seeds)]
         if not tasks:
-            made += [SpeedSpec(cell=c, engine=e, device=device, **shape) for shape in self.shapes for c in cells or self.cells for e in self.engines]
+            engines = [engine] if engine else self.engines
+            made += [SpeedSpec(**{**shape, "engine": e, **given}, cell=c) for shape in self.shapes for c in cells or self.cells for e in engines]
         return made
 
     def _recipes(self, tasks: Sequence[str]) -> list[Recipe]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,7 +16,7 @@ from suite.tasks import TASKS
 def describe(experiment: str, question: str, command: str, cells: Iterable[str], tasks: Iterable[str], baselines: Mapping[str, Any]) -> dict[str, Any]:
     """Everything a page says that is not in a record."""
     listed_cells = [describe_cell(name) for name in dict.fromkeys(cells)]
-    listed_tasks = [describe_task(text) | {"baselines": baselines.get(text, [])} for text in dict.fromkeys(tasks)]
+    listed_tasks = [describe_task(text) | {"label": text, "baselines": baselines.get(text, [])} for text in dict.fromkeys(tasks)]
     keys = [entry["paper"] for entry in (*listed_cells, *listed_tasks) if entry["paper"]]
     return {
         "experiment": experiment,
@@ -33,13 +35,26 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
     made: dict[str, Any] = {
         "name": name,
         "digest": digest(cell),
-        "rows": [dict(affine) for affine, _ in cell.stages],
+        "rows": [[row, sources] for affine, _ in cell.stages for row, sources in affine.items()],
         "states": list(cell.state),
         "extras": list(cell.extra),
-        "equations": [inspect.cleandoc(inspect.getdoc(f) or "") for f in functions],
+        "source": [equations(function) for function in functions],
         "paper": cell.paper,
     }
     return made | (cell.costs(inputs) if inputs is not None else {})
+
+
+def equations(function: Any) -> str:
+    """The source of a stage's function without its docstring, or its name where there is no source."""
+    try:
+        lines = textwrap.dedent(inspect.getsource(function)).splitlines()
+    except (OSError, TypeError):
+        return str(getattr(function, "__qualname__", function))
+    body = ast.parse("\n".join(lines)).body[0]
+    first = body.body[0] if isinstance(body, ast.FunctionDef) else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        del lines[first.lineno - 1 : first.end_lineno]
+    return "\n".join(lines)
 
 
 def describe_task(text: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from suite.launch.worker import work
 
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
 @dataclass
 class Pool:
-    """Runs jobs on up to `workers` processes; leaving it ends every process it started."""
+    """Runs jobs on up to `workers` processes; leaving it ends every process it started. `running` then holds what was cut off."""
 
     workers: int
     threads: int = 1
@@ -51,9 +51,9 @@ class Pool:
         for name in PINNED:  # children and their numpy take it from here
             os.environ[name] = str(self.threads)
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["torch", "suite.launch.worker"])
+        self.context.set_forkserver_preload(["torch", "suite.launch.worker", "suite.training.group", "suite.training.speed"])
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,7 +61,6 @@ class Pool:
             process.kill()
         for process, _job in self.running.values():
             process.join()
-        self.running.clear()
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as they come; the heaviest jobs start first."""

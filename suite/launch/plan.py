@@ -41,10 +41,10 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
     known = {run.id: run for run in earlier if run.done and (run.spec.kind == "train" or run.where.machine == machine)}
     for spec in specs:
         whole, sentence = complete(spec)
-        if sentence:
-            made.refused.append((whole, sentence))
-        elif whole.id in known:
+        if whole.id in known:  # also where it could not be run now: a result is not given up for a refusal
             made.found.append(known[whole.id])
+        elif sentence:
+            made.refused.append((whole, sentence))
         else:
             waiting.append(whole)
     made.train = together([s for s in waiting if isinstance(s, TrainSpec)])

@@ -52,14 +52,16 @@ def run(
     tasks: Sequence[str] = (),
     seeds: int | None = None,
     device: str = "cpu",
+    engine: str | None = None,
+    units: int | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
-    made = EXPERIMENTS[experiment] if experiment in EXPERIMENTS else experiment
+    made = EXPERIMENTS.get(experiment, experiment) if isinstance(experiment, str) else experiment
     if isinstance(made, str):
         raise ValueError(names.unknown(made, EXPERIMENTS, "experiment"))
-    specs = made.specs(cells, tasks, seeds, device)
+    specs = made.specs(cells, tasks, seeds, device, engine, units)
     return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
 
 
@@ -127,7 +129,7 @@ def carry_out(
         cells = dict.fromkeys(s.cell for s in specs)
         described = describe.describe(experiment.name, experiment.question, command, cells, tasks, {t: known.get(_key(t), []) for t in tasks})
         described["runs"] = sorted(run.file for run in runs)
-        replace(out / "catalogue.json", json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        replace(out / "catalogue.json", json.dumps(described, indent=1, allow_nan=False) + "\n")
         replace(out / "baselines.json", json.dumps(known, indent=1, sort_keys=True, allow_nan=False) + "\n")
     from suite.report.site import render
 

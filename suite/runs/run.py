@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from suite.runs.machine import Where
 from suite.runs.spec import SCHEMA, Amount, Count, Frozen, Spec
@@ -96,6 +96,6 @@ def read(text: str) -> Run:
         raise ValueError(f"it has schema {number!r}, this version reads {SCHEMA}")
     try:
         return Run.model_validate_json(text)
-    except ValueError as error:
-        first = getattr(error, "errors", lambda: [{"loc": (), "msg": str(error)}])()[0]
+    except ValidationError as error:
+        first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}") from None

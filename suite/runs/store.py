@@ -31,27 +31,33 @@ class Store:
         runs, skipped = [], []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                if path.stat().st_size > LIMIT:
-                    raise ValueError(f"it is larger than {LIMIT >> 20} MiB")
-                run = read(path.read_text(encoding="utf-8"))
-                if run.file != path.name:
-                    raise ValueError(f"its content belongs into {run.file}")
-                runs.append(run)
+                runs.append(one(path))
             except (OSError, ValueError) as error:
                 skipped.append(Skipped(path, str(error)))
         return runs, skipped
 
     def write(self, run: Run) -> Path:
-        """Put a record in its place at once; a damaged file that stands there is set aside, not overwritten."""
+        """Put a record in its place at once; a file that stands there and is not this record is set aside, not overwritten."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / run.file
         if path.exists():
             try:
-                read(path.read_text(encoding="utf-8"))
+                one(path)
             except (OSError, ValueError):
-                os.replace(path, path.with_suffix(".damaged"))
+                number = sum(1 for _ in self.folder.glob(f"{path.stem}*.damaged"))
+                os.replace(path, path.with_name(f"{path.stem}{f'-{number}' if number else ''}.damaged"))
         replace(path, run.text())
         return path
+
+
+def one(path: Path) -> Run:
+    """The record in a file; a ValueError of one sentence if it is none, or not the one of that name."""
+    if path.stat().st_size > LIMIT:
+        raise ValueError(f"it is larger than {LIMIT >> 20} MiB")
+    run = read(path.read_text(encoding="utf-8"))
+    if run.file != path.name:
+        raise ValueError(f"its content belongs into {run.file}")
+    return run
 
 
 def replace(path: Path, text: str) -> None:

@@ -20,7 +20,10 @@ def difference(cell: Cell, engine: Engine, inputs: int, device: torch.device) ->
 def _results(cell: Cell, engine: Engine, inputs: int, device: torch.device) -> list[Tensor]:
     """Outputs, states and the gradients of a loss that weighs every entry differently; two replicas, five steps."""
     generator = torch.Generator().manual_seed(0)
-    draw = lambda *shape: (torch.rand(*shape, generator=generator, dtype=torch.float64) - 0.5).to(device).requires_grad_()  # noqa: E731
+
+    def draw(*shape: int) -> Tensor:
+        return (torch.rand(*shape, generator=generator, dtype=torch.float64) - 0.5).to(device).requires_grad_()
+
     params = {name: draw(2, *shape) for name, shape in cell.shapes(inputs).items()}
     state = {name: draw(2, 3, width) for name, width in cell.state.items()}
     x = draw(5, 1, 3, inputs)

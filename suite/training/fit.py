@@ -80,7 +80,7 @@ def fit(
         if trainer.step >= steps or not trainer.alive:
             break
         trainer.learn(examples, steps)
-        if trainer.step % evaluate_every == 0 or trainer.step == steps:
+        if trainer.alive and (trainer.step % evaluate_every == 0 or trainer.step == steps):
             trainer.evaluate(patience)
         if kept.due():
             kept.save(trainer.saved())

@@ -20,6 +20,10 @@ from suite.engines import Engine, unroll
 
 Readout = Literal["last", "mean", "every"]
 
+# torch's elementwise kernels take the last few numbers of a tensor, up to 31, one by one, and tanh or sigmoid of one by
+# one differs from that of many in the last bit. Where batch x units is whole blocks, a replica has the same bits together as alone.
+BLOCK = 32
+
 
 @dataclass(frozen=True)
 class Network:
@@ -71,7 +75,8 @@ class Network:
 
     def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor, engine: Engine) -> Tensor:
         """The answer to x (T, B, I) or tokens (T, B): (R, B, O), or (T, R, B, O) if every step is read."""
-        every = mask.all()
+        batch, every = mask.shape[1], mask.all()
+        x, mask = padded(x, mask, BLOCK // math.gcd(BLOCK, *(cell.units for cell in self.cells)))
         y = embed(params["embedding.w"], x) if self.embedding else x.unsqueeze(1)
         valid = None if every else mask.unsqueeze(1)
         last = y
@@ -82,12 +87,21 @@ class Network:
             last = next(iter(state.values()))
         weight, bias = params["readout.w"].mT, params["readout.b"]
         if self.readout == "last":
-            return torch.baddbmm(bias, last, weight)
+            return torch.baddbmm(bias, last, weight)[:, :batch]
         if self.readout == "mean":
-            return torch.baddbmm(bias, y.sum(0) / mask.sum(0).unsqueeze(-1), weight)
-        length, replicas, batch, units = y.shape
-        flat = torch.baddbmm(bias, y.transpose(0, 1).reshape(replicas, length * batch, units), weight)
-        return flat.view(replicas, length, batch, -1).transpose(0, 1)
+            return torch.baddbmm(bias, y.sum(0) / mask.sum(0).unsqueeze(-1), weight)[:, :batch]
+        length, replicas, rows, units = y.shape
+        flat = torch.baddbmm(bias, y.transpose(0, 1).reshape(replicas, length * rows, units), weight)
+        return flat.view(replicas, length, rows, -1).transpose(0, 1)[:, :, :batch]
+
+
+def padded(x: Tensor, mask: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
+    """A batch filled up with zeros to a multiple; the caller drops the answers to them."""
+    missing = -mask.shape[1] % multiple
+    if not missing:
+        return x, mask
+    rows = (0, 0) * (x.ndim - 2) + (0, missing)
+    return functional.pad(x, rows), functional.pad(mask, (0, missing), value=True)
 
 
 def embed(weight: Tensor, tokens: Tensor) -> Tensor:

@@ -1,0 +1,102 @@
+"""What contributors, CI and users run. `nox -s bench` is the main job, `nox -s tests` proves the installation."""
+
+import os
+import platform
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "virtualenv"  # uv does not see a local build of torch
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PINNED = ("-c", "constraints.txt")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def group(name: str) -> list[str]:
+    """A dependency group of pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Torch first, at its pin, so that nothing else draws in another build; then the package and its groups."""
+    session.install("torch", *PINNED)
+    session.install("-e", ".", *(requirement for name in groups for requirement in group(name)), *PINNED)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The main job: train, time, write the page, print its path. Arguments go to `carrousel run`."""
+    install(session)
+    session.run("carrousel", "run", *(session.posargs or ["quick"]))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests, doctests and documentation examples, two workers with one thread each."""
+    install(session, "test")
+    workers = str(min(os.cpu_count() or 1, 4))
+    session.run("pytest", "-q", "-n", workers, "--dist", "worksteal", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def exhaustive(session: nox.Session) -> None:
+    """The long forms of the tests."""
+    install(session, "test")
+    session.run("pytest", "-q", "-m", "exhaustive", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff and typos."""
+    session.install(*group("lint"), *PINNED)
+    session.run("ruff", "check", ".")
+    session.run("typos")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict mypy over the package."""
+    install(session, "types")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, warnings as errors, into docs/_build."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
+    session.log(f"docs: {Path('docs/_build/html/index.html').resolve()}")
+
+
+@nox.session
+def speed(session: nox.Session) -> None:
+    """Is A faster than B here and now? pytest-benchmark, one thread, kept under .benchmarks by machine."""
+    install(session, "test")
+    storage = f"--benchmark-storage=file://.benchmarks/{platform.machine()}-{os.cpu_count()}"
+    session.run("pytest", "tests/speed", "-q", "-s", "--benchmark-enable", "--benchmark-only", storage, *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def history(session: nox.Session) -> None:
+    """Benchmarks over commits with asv; `-- RANGE` chooses them, the newest commit by default."""
+    session.install(*group("asv"), *PINNED)
+    home = {"HOME": str(Path(".asv").resolve()), **ONE_THREAD}
+    Path(".asv").mkdir(exist_ok=True)
+    session.run("asv", "machine", "--yes", env=home)
+    session.run("asv", "run", *(session.posargs or ["HEAD^!"]), env=home, success_codes=[0])
+    session.run("asv", "publish", env=home)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt again: every dependency at the version that was tried, no host and no hash."""
+    session.install("pip-tools")
+    Path(session.create_tmp(), "all.in").write_text("\n".join(r for name in PROJECT["dependency-groups"] for r in group(name)) + "\ntorch==2.13.0\n")
+    session.run(
+        "pip-compile", "--quiet", "--strip-extras", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-options",
+        "-o", "constraints.txt", "pyproject.toml", str(Path(session.create_tmp(), "all.in")),
+    )  # fmt: skip

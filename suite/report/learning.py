@@ -1,0 +1,33 @@
+"""Figure: learning curves on validation, a thin line a run, a thick one their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import seaborn as sns
+from matplotlib.ticker import EngFormatter, FuncFormatter
+
+from suite.report.style import Look, canvas, svg
+from suite.report.summary import Summary
+from suite.runs import Run, curves
+
+
+def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
+    """The figure of one task as SVG, or "" where no run was evaluated."""
+    table = curves(run for run in runs if run.spec.kind == "train" and run.spec.task == summary.name)
+    if table.empty:
+        return ""
+    figure, axes = canvas()
+    common = {"data": table, "x": "step", "y": "validation", "hue": "cell", "palette": look.colours, "ax": axes, "legend": False}
+    sns.lineplot(**common, units="id", estimator=None, linewidth=0.7, alpha=0.45)
+    sns.lineplot(**common, errorbar=None, linewidth=2)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if summary.measure == "accuracy":
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
+    elif table["validation"].min() > 0:
+        axes.set_yscale("log")
+    axes.set_xlabel("updates")
+    axes.set_ylabel(f"validation {summary.measure}")
+    last = table.sort_values("step").groupby("cell")["validation"].last()
+    words = "; ".join(f"{cell} ends near {value:.3g}" for cell, value in last.items())
+    return svg(figure, name, f"Learning curves on {summary.label}", f"Validation {summary.measure} over updates, {table['id'].nunique()} runs. {words}")

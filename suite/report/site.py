@@ -1,0 +1,119 @@
+"""The page of an experiment: one HTML file that opens from disk and asks the network for nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from suite.report import accuracy, learning, speed
+from suite.report.style import Look, shown
+from suite.report.summary import summaries
+from suite.runs import Run, Store, TrainSpec
+from suite.runs.run import read
+from suite.runs.store import replace, write_lines
+
+RECORDS = "records.jsonl"
+
+
+def render(folder: Path) -> Path:
+    """Write `index.html` from the records and the catalogue in a folder, and return its path."""
+    try:
+        catalogue = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"'{folder}' holds no catalogue.json; give the folder that `carrousel run` wrote") from None
+    except ValueError as error:
+        raise ValueError(f"'{folder / 'catalogue.json'}' is damaged: {error}") from None
+    runs, skipped = records(folder)
+    if "runs" in catalogue:
+        runs = [run for run in runs if run.file in set(catalogue["runs"])]
+    page = folder / "index.html"
+    replace(page, html(catalogue, runs, skipped))
+    return page
+
+
+def publish(folder: Path, target: Path) -> Path:
+    """Page, catalogue and records as one sorted JSONL, in a folder to be committed."""
+    target.mkdir(parents=True, exist_ok=True)
+    catalogue = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
+    wanted = set(catalogue.get("runs", []))
+    write_lines(target / RECORDS, [run for run in records(folder)[0] if run.file in wanted])
+    shutil.copyfile(folder / "catalogue.json", target / "catalogue.json")
+    return render(target)
+
+
+def records(folder: Path) -> tuple[list[Run], list[str]]:
+    """Every record of a folder, one file each or one line each, and a sentence for what was skipped."""
+    runs, skipped = Store(folder / "runs").read()
+    sentences = [f"{path.name}: {reason}" for path, reason in skipped]
+    lines = folder / RECORDS
+    for number, line in enumerate(lines.read_text(encoding="utf-8").splitlines() if lines.exists() else [], start=1):
+        try:
+            runs.append(read(line))
+        except ValueError as error:
+            sentences.append(f"{RECORDS}, line {number}: {error}")
+    return runs, sentences
+
+
+def html(catalogue: dict[str, Any], runs: Sequence[Run], skipped: Sequence[str]) -> str:
+    """The whole page."""
+    cells = [entry["name"] for entry in catalogue["cells"]]
+    look = Look(cells)
+    tasks = [
+        {
+            "summary": summary,
+            "accuracy": accuracy.draw(summary, look, f"a{number}"),
+            "learning": learning.draw(summary, runs, look, f"l{number}"),
+            "settings": settings(runs, summary.name),
+        }
+        for number, summary in enumerate(summaries(runs, catalogue["tasks"], cells))
+    ]
+    timed = [
+        {"title": speed.title(shape), "figure": speed.draw(shape, group, look, f"s{number}"), "rows": speed.rows(group, look)}
+        for number, (shape, group) in enumerate(speed.shapes(runs).items())
+    ]
+    environment = Environment(loader=PackageLoader("suite.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.globals |= {"shown": shown, "swatches": {cell: look.swatch(cell) for cell in cells}}
+    return environment.get_template("page.html").render(
+        catalogue=catalogue,
+        legend=look.legend(),
+        cells=cells,
+        tasks=tasks,
+        timed=timed,
+        runs=sorted(runs, key=lambda r: (r.spec.kind, getattr(r.spec, "task", ""), cells.index(r.spec.cell) if r.spec.cell in cells else 0, getattr(r.spec, "seed", 0))),
+        not_run=not_run(runs),
+        skipped=skipped,
+        machines={run.where.machine: run.where for run in runs}.values(),
+        css=(Path(__file__).parent / "static" / "page.css").read_text(encoding="utf-8"),
+    )
+
+
+def settings(runs: Sequence[Run], task: str) -> list[str]:
+    """How a task was trained, once for each way it was."""
+    ways = Counter()  # type: ignore[var-annotated]
+    for run in runs:
+        if isinstance(run.spec, TrainSpec) and run.spec.task == task:
+            s, o = run.spec, run.spec.optimiser
+            ways[
+                f"{s.units} units{f', {s.layers} layers' if s.layers > 1 else ''}{f', embedding {s.embedding}' if s.embedding else ''}, readout {s.readout}, "
+                f"{o.name} at {o.lr:g} ({o.schedule}), batch {s.batch}, {s.steps:,} updates, engine {s.engine}"
+            ] += 1
+    return [way for way, _ in ways.most_common()]
+
+
+def not_run(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """What has no result, by sentence, with how many runs it concerns."""
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for run in runs:
+        if run.status != "done":
+            kind, _, reason = run.status.partition(": ")
+            counted[getattr(run.spec, "task", f"speed, engine {run.spec.engine}"), run.spec.cell, reason or kind] += 1
+    merged: dict[tuple[str, str], list[str]] = {}
+    for (what, cell, reason), n in counted.items():
+        merged.setdefault((what, reason), []).append(f"{cell} × {n}")
+    return [{"what": what, "cells": ", ".join(cells), "reason": reason} for (what, reason), cells in merged.items()]

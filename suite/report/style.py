@@ -1,0 +1,107 @@
+"""One colour and one mark a cell, everywhere; figures as SVG whose ink follows the page into the dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.figure import Figure
+
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
+INK, FAINT = "#101112", "#d0d1d2"  # replaced by the page's own colours
+WIDTH, HEIGHT = 4.4, 3.1
+
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "carrousel",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.8,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "path.simplify": False,
+}
+
+
+class Look:
+    """The colour and mark of every cell of a page."""
+
+    def __init__(self, cells: Sequence[str]) -> None:
+        palette = sns.color_palette("colorblind", 10).as_hex()
+        order = [palette[k] for k in (0, 1, 2, 4, 3, 9, 5, 6, 7, 8)]
+        self.cells = list(cells)
+        self.colours = {cell: order[k % len(order)] for k, cell in enumerate(self.cells)}
+        self.marks = {cell: MARKS[k % len(MARKS)] for k, cell in enumerate(self.cells)}
+
+    def legend(self) -> list[dict[str, str]]:
+        """Each cell with its mark as a small SVG."""
+        return [{"cell": cell, "mark": self.swatch(cell)} for cell in self.cells]
+
+    def swatch(self, cell: str) -> str:
+        """The mark of a cell, for legends and tables."""
+        figure, axes = canvas(0.24, 0.24)
+        axes.set_axis_off()
+        axes.plot([0], [0], marker=self.marks[cell], color=self.colours[cell], markersize=7, linestyle="")
+        return svg(figure, f"mark-{self.cells.index(cell)}", "", "")
+
+
+def canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Any]:
+    """A figure of our style, without pyplot's global state."""
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots()
+
+
+def logarithmic(axes: Any, low: float, high: float, text: Callable[[float], str]) -> None:
+    """A log x axis from low to high with ticks at 1, 2 and 5 times the powers of ten."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = [m * 10.0**e for e in range(-9, 12) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    axes.set_xticks(ticks, [text(t) for t in ticks])
+    axes.set_xticks([], minor=True)
+
+
+def svg(figure: Figure, name: str, title: str, description: str) -> str:
+    """The figure as an SVG element: identical bytes from identical data, a name and a description for screen readers."""
+    buffer = io.StringIO()
+    with mpl.rc_context(SETTINGS):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = text.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
+    text = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1system-ui, sans-serif", text)
+    label = f'role="img" aria-labelledby="{name}-t {name}-d"' if title else 'aria-hidden="true"'
+    named = f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>' if title else ""
+    head, _, body = text.partition(">")
+    box = head.partition('viewBox="')[2].partition('"')[0]
+    return f'<svg viewBox="{box}" {label} xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{named}{body}'
+
+
+def percent(value: float) -> str:
+    """A share for people: 98.1 %."""
+    return f"{100 * value:.1f} %"
+
+
+def shown(value: float, measure: str) -> str:
+    """A score for people: shares in per cent, errors with three digits."""
+    return percent(value) if measure == "accuracy" else f"{value:.3g}"

@@ -1,0 +1,63 @@
+"""One thread, a cache of the session's own, and the skip sentence of tests that need data which is not here."""
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ.setdefault("MKL_CBWR", "AUTO")  # read at MKL's first call
+os.environ["HF_HUB_OFFLINE"] = "1"  # a test downloads nothing
+
+import fcntl
+from pathlib import Path
+
+import pytest
+import torch
+
+from suite.data import columns, hub, manifest
+from suite.data.words import ranks
+
+torch.set_num_threads(1)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(config, items):
+    if "exhaustive" not in config.getoption("-m"):
+        for item in items:
+            if item.get_closest_marker("exhaustive"):
+                item.add_marker(pytest.mark.skip(reason="a long form: run it with -m exhaustive"))
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """CARROUSEL_CACHE of the session, one for all xdist workers."""
+    if "CARROUSEL_CACHE" not in os.environ:
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        os.environ["CARROUSEL_CACHE"] = str(shared / "carrousel-cache")
+    folder = Path(os.environ["CARROUSEL_CACHE"])
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(cache):
+    """`data("mnist")` decodes a set once for all workers, or skips."""
+
+    def need(name):
+        about = manifest(name)
+        if about.hub and not all(hub.local_files(about, split) for split in about.splits):
+            pytest.skip(f"CARROUSEL_DATA names no folder with {about.hub}")
+        with (cache / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for split in about.splits:
+                columns(name, split)
+            if "text" in about.columns.values():
+                ranks(name)
+
+    return need

@@ -1,0 +1,239 @@
+"""A record is whole, valid and found by its hash, or it is named and left alone."""
+
+import json
+import os
+import typing
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from suite.runs import Costs, Optimiser, Point, Run, Score, SpeedSpec, Store, Timing, TrainSpec, curves, frame, where
+from suite.runs import run as run_module
+from suite.runs import schema as schema_module
+from suite.runs import store as store_module
+from suite.runs.run import read
+from suite.runs.store import write_lines
+
+STATUSES = ["done", "diverged at step 12", "cut off", "refused: no CUDA here", "failed: RuntimeError: out of memory"]
+TRAIN = TrainSpec(task="adding(length=50)", cell="lstm")
+SPEED = SpeedSpec(cell="gru")
+
+
+def record(spec=TRAIN, status="done", **more):
+    return Run(id=spec.id, spec=spec, status=status, where=where(), **more)
+
+
+def full(seed=0):
+    timing = Timing(median=0.1, low=0.05, high=0.2, n=15)
+    curve = tuple(Point(step=step, loss=1.0 / step, validation_loss=0.5, validation=0.25) for step in (10, 20))
+    costs = Costs(parameters=100, multiply_adds=90, state_bytes=8, seconds=1.5, step=timing, forward=timing, peak_bytes=4096)
+    return record(TrainSpec(task="parity(length=4)", cell="rnn", seed=seed), score=Score(best_step=20, validation=0.9, test=0.8), curve=curve, costs=costs)
+
+
+@pytest.fixture
+def schema():
+    return json.loads(schema_module.FILE.read_text(encoding="utf-8"))
+
+
+def test_the_schema_file_is_that_of_the_models(schema):
+    assert schema == Run.model_json_schema(by_alias=True)
+
+
+@pytest.mark.parametrize("spec", [TRAIN, SPEED], ids=["train", "speed"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_status_validates(schema, spec, status):
+    jsonschema.validate(json.loads(record(spec, status).text()), schema)
+
+
+def test_a_full_record_validates_and_reads_back(schema):
+    jsonschema.validate(json.loads(full().text()), schema)
+    assert read(full().text()) == full()
+
+
+@pytest.mark.parametrize("status", ["", "finished", "failed", "refused: ", "diverged", "diverged at step x"])
+def test_other_statuses_are_refused(schema, status):
+    with pytest.raises(ValidationError):
+        record(status=status)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(record().text()) | {"status": status}, schema)
+
+
+@pytest.mark.parametrize("change", [{"surplus": 1}, {"id": "x"}, {"schema": "one"}, {"curve": [{"step": 1}]}, {"spec": {}}])
+def test_the_schema_refuses_what_is_no_record(schema, change):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(full().text()) | change, schema)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_no_number_that_is_none(number):
+    for make in (
+        lambda: Point(step=1, loss=number, validation_loss=0.0, validation=0.0),
+        lambda: Score(best_step=1, validation=number),
+        lambda: Score(best_step=1, test=number),
+        lambda: Timing(median=number, low=0.0, high=0.0, n=1),
+        lambda: Costs(seconds=number),
+        lambda: Optimiser(lr=number),
+    ):
+        with pytest.raises(ValidationError):
+            make()
+    spelled = full().text().replace("0.25", str(number).replace("nan", "NaN").replace("inf", "Infinity"))
+    assert spelled != full().text()
+    with pytest.raises(ValueError):
+        read(spelled)
+
+
+def other(kind, value):
+    """Another valid value of a field."""
+    choices = [choice for choice in typing.get_args(kind) if isinstance(choice, str)] if typing.get_origin(kind) is typing.Literal else []
+    if choices:
+        return next((choice for choice in choices if choice != value), None)
+    return value + "x" if isinstance(value, str) else value + 1 if isinstance(value, int) else value / 2 + 0.125
+
+
+@pytest.mark.parametrize("spec", [TRAIN, SPEED], ids=["train", "speed"])
+def test_every_field_decides_the_id(spec):
+    ids = [spec.id]
+    for name, field in type(spec).model_fields.items():
+        if name == "optimiser":
+            nested = ((n, other(f.annotation, getattr(spec.optimiser, n))) for n, f in Optimiser.model_fields.items())
+            ids += [spec.model_copy(update={name: spec.optimiser.model_copy(update={n: value})}).id for n, value in nested]
+        elif name != "kind":
+            ids.append(spec.model_copy(update={name: other(field.annotation, getattr(spec, name))}).id)
+    fields = len(type(spec).model_fields) - 1 + (len(Optimiser.model_fields) - 1 if spec is TRAIN else 0)
+    assert len(set(ids)) == len(ids) == fields + 1
+
+
+def test_ids_are_pinned():
+    assert (TRAIN.id, SPEED.id) == ("f0e2f74fb34ee827", "83ade0679a5b6d86")
+
+
+def test_defaults_written_out_or_left_out_are_the_same_spec():
+    assert TrainSpec(task="adding(length=50)", cell="lstm", steps=1000, optimiser=Optimiser(lr=1e-3)).id == TRAIN.id
+
+
+@pytest.mark.parametrize("wrong", [{"units": -1}, {"units": 0}, {"units": 2.5}, {"units": "8"}, {"steps": 0}, {"seed": -1}, {"readout": "first"}, {"colour": 1}])
+def test_a_spec_refuses_what_makes_no_sense(wrong):
+    with pytest.raises(ValidationError):
+        TrainSpec(task="parity", cell="rnn", **wrong)
+
+
+def test_a_record_whose_spec_is_another_is_refused():
+    with pytest.raises(ValidationError, match="its spec hashes to"):
+        Run(id=SPEED.id, spec=TRAIN, status="done", where=where())
+
+
+def changed(text, **fields):
+    return json.dumps(json.loads(text) | fields)
+
+
+SPOILT = {
+    "half": (lambda text: text[: len(text) // 2], "no whole JSON document"),
+    "empty": (lambda text: "", "no whole JSON document"),
+    "a list": (lambda text: "[]", "schema None"),
+    "another spec": (lambda text: text.replace('"steps": 1000', '"steps": 2000'), "its spec hashes to"),
+    "another status": (lambda text: changed(text, status="fine"), "status"),
+    "a new field": (lambda text: changed(text, colour="red"), "colour"),
+    "a later schema": (lambda text: changed(text, schema=2), "schema 2, this version reads 1"),
+    "from elsewhere": (lambda text: full().text(), "its content belongs into"),
+    "NaN": (lambda text: text.replace('"clip_norm": 1.0', '"clip_norm": NaN'), "clip_norm"),
+    "not text": (lambda text: b"\xff\xfe\x00", "utf-8"),
+    "too large": (lambda text: text + " " * run_module.SCHEMA * 17 * 2**20, "larger than 16 MiB"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_what_is_no_record_is_named_skipped_and_kept(tmp_path, kind):
+    spoil, reason = SPOILT[kind]
+    store, good = Store(tmp_path), full(seed=7)
+    store.write(good)
+    path = store.write(record())
+    content = spoil(path.read_text())
+    content = content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(content)
+    runs, skipped = store.read()
+    assert runs == [good]
+    assert [s.path for s in skipped] == [path]
+    assert reason in skipped[0].reason
+    assert "\n" not in skipped[0].reason
+    assert path.read_bytes() == content
+    store.write(record())  # the run done again
+    assert store.read() == (sorted([good, record()], key=lambda r: r.file), [])
+    assert [p.read_bytes() for p in tmp_path.glob("*.damaged")] == [content]
+
+
+def test_a_second_damaged_file_does_not_replace_the_first(tmp_path):
+    store = Store(tmp_path)
+    for content in ("one", "two", "three"):
+        store.write(record()).write_text(content)
+    store.write(record())
+    assert sorted(p.read_text() for p in tmp_path.glob("*.damaged")) == ["one", "three", "two"]
+
+
+def test_a_folder_with_the_name_of_a_record_is_skipped(tmp_path):
+    (tmp_path / record().file).mkdir()
+    runs, skipped = Store(tmp_path).read()
+    assert runs == []
+    assert len(skipped) == 1
+
+
+@pytest.mark.parametrize("broken", ["replace", "fsync"])
+def test_a_write_that_fails_leaves_the_old_record_whole(tmp_path, monkeypatch, broken):
+    store = Store(tmp_path)
+    path = store.write(record(status="cut off"))
+    before = path.read_text()
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_module.os, broken, full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        store.write(record())
+    monkeypatch.undo()
+    assert path.read_text() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_record_replaces_that_of_the_same_run(tmp_path):
+    store = Store(tmp_path)
+    store.write(record(status="cut off"))
+    store.write(record())
+    assert store.read() == ([record()], [])
+
+
+def test_no_folder_is_no_records(tmp_path):
+    assert Store(tmp_path / "none").read() == ([], [])
+
+
+def test_the_published_form_is_one_sorted_record_a_line(tmp_path):
+    runs = [full(seed) for seed in range(4)]
+    for name, order in (("one", runs), ("other", runs[::-1])):
+        write_lines(tmp_path / name, order)
+    assert (tmp_path / "one").read_text() == (tmp_path / "other").read_text()
+    assert [read(line) for line in (tmp_path / "one").read_text().splitlines()] == sorted(runs, key=lambda r: r.file)
+
+
+def test_the_frame_has_a_row_a_run_and_a_column_a_field():
+    table = frame([full(), record(SPEED), record(status="cut off")])
+    assert len(table) == 3
+    wanted = {"id", "kind", "task", "cell", "units", "seed", "optimiser.lr", "status", "validation", "test", "best_step", "parameters", "step.median", "peak_bytes", "where.machine", "where.commit"}
+    assert wanted <= set(table.columns)
+    assert table["test"].tolist()[0] == 0.8
+    assert table["step.median"].tolist()[0] == 0.1
+
+
+def test_curves_have_a_row_an_evaluation():
+    table = curves([full(), full(1), record(SPEED)])
+    assert list(table.columns) == ["id", "task", "cell", "seed", "step", "loss", "validation_loss", "validation"]
+    assert table[["seed", "step", "loss"]].to_numpy().tolist() == [[0, 10, 0.1], [0, 20, 0.05], [1, 10, 0.1], [1, 20, 0.05]]
+    assert list(curves([]).columns) == list(table.columns)
+
+
+def test_a_machine_is_described_without_names_of_people_or_places():
+    import getpass
+    import socket
+
+    text = where().model_dump_json()
+    assert socket.gethostname() not in text
+    assert getpass.getuser() in ("root",) or getpass.getuser() not in text
+    assert os.getcwd() not in text
