@@ -11,3 +11,27 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 myst_heading_anchors = 3
 nitpicky = False
+
+
+def bullets(app, what, name, thing, options, lines):  # noqa: ANN001, ANN201
+    """Our docstrings list fields in two aligned columns; Sphinx gets them as bullets."""
+    import re
+
+    made, inside = [], False
+    for line in lines:
+        line = line if line.lstrip().startswith((">>>", "...")) else re.sub(r"(?<![*`])\*(?=\w)", r"\\*", line)  # noqa: PLW2901
+        field = re.match(r"^([\w, ]*\w)\s{2,}(\S.*)$", line)
+        if field:
+            made += ([] if inside else [""]) + [f"* ``{field[1]}``: {field[2]}"]
+            inside = True
+        elif inside and re.match(r"^\s{4,}\S", line):
+            made.append(f"  {line.strip()}")
+        else:
+            made += [""] * (inside and bool(line.strip())) + [line]
+            inside = False
+    lines[:] = made
+
+
+def setup(app):  # noqa: ANN001, ANN201
+    """Register the hook."""
+    app.connect("autodoc-process-docstring", bullets)

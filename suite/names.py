@@ -6,6 +6,8 @@ import ast
 import difflib
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -36,6 +38,8 @@ def unknown(name: str, known: Iterable[str], what: str) -> str:
 
 def _imported(name: str, what: str) -> Any:
     module, _, attribute = name.partition(":")
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last, so that nothing of ours or of a library is hidden
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:

@@ -97,6 +97,7 @@ def hugging_face() -> ModuleType:
     if not hasattr(datasets, "load_dataset"):
         shadow = next(iter(getattr(datasets, "__path__", [])), "?")
         raise NotAvailable(f"'{shadow}' hides the package 'datasets'; pip install datasets, or start from another folder")
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is raised, and told in our sentence
     return datasets  # type: ignore[no-any-return]
 
 

@@ -20,7 +20,7 @@ QUICK = Experiment(
         Recipe("parity(length=16, supervision='every')", {**SMALL, "steps": 1000, "evaluate_every": 50}),
         Recipe("adding(length=50)", {**SMALL, "steps": 3000, "evaluate_every": 200}),
         Recipe("temporal-order(length=40)", {**SMALL, "steps": 3000, "evaluate_every": 200}),
-        Recipe("mnist-rows", {"units": 128, "batch": 128, "optimiser": adam(3e-3), "steps": 2600, "evaluate_every": 200}),
+        Recipe("mnist-rows", {"units": 128, "batch": 128, "optimiser": adam(3e-3), "steps": 2000, "evaluate_every": 200}),
         Recipe(
             "imdb(length=200, words=10000)",
             {"units": 64, "embedding": 64, "batch": 64, "optimiser": adam(2e-3), "steps": 700, "evaluate_every": 100},

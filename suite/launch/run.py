@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from suite import names
 from suite.experiments import EXPERIMENTS, Experiment
 from suite.launch import describe
 from suite.launch.local import Job, Outcome, Pool
-from suite.launch.plan import Plan, plan, seconds, task_of
+from suite.launch.plan import Plan, plan, seconds, task_of, unavailable
 from suite.launch.progress import Reporter
 from suite.runs import Costs, Run, SpeedSpec, Store, TrainSpec, Where, frame, where
 from suite.runs.machine import cores
@@ -92,48 +92,70 @@ def carry_out(
     """Run what is missing, one record a run as soon as it ends, then write the page."""
     with writable(out):
         todo, here = prepare(experiment, specs, out)
-        store, runs = Store(out / "runs"), list(todo.found)
-        for spec, sentence in todo.refused:
-            runs.append(_record(store, Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here)))
-        tasks = list(dict.fromkeys(s.task for s in specs if isinstance(s, TrainSpec)))
-        known = _known_baselines(out)
-        names_of = {text: task_of(text).name for text in tasks}
-        able = [t for t in tasks if any(isinstance(r.spec, TrainSpec) and r.spec.task == names_of[t] and not r.status.startswith("refused") for r in [*runs])]
-        able += [t for t in tasks if any(group[0].task == names_of[t] for group in todo.train) and t not in able]
-        ask = [t for t in able if _key(t) not in known]
-        jobs = [_training(group, out, save_weights) for group in todo.train] + [Job("baselines", {"task": t}, t, 1.0) for t in ask]
-        total = sum(job.weight for job in jobs) + SPEED_SECONDS * len(todo.speed)
+        kept = Kept(Store(out / "runs"), here, list(todo.found), _known_baselines(out))
+        kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
+        tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))
+        jobs = [_training(group, out, save_weights) for group in todo.train]
+        jobs += [Job("baselines", {"task": text}, text) for text in tasks if unavailable(task_of(text)) is None and _key(text) not in kept.baselines]
         _sweep(out, [job.payload["checkpoint"] for job in jobs if job.name == "train"])
-        with Reporter(total, todo.missing) as reporter:
-            try:
-                with Pool(workers or max(1, cores() // _threads(todo))) as pool:
-                    for outcome in pool.run(jobs):
-                        if outcome.kind == "progress":
-                            reporter.moved(sum(job.weight * job.progress for _, job in pool.running.values()))
-                        elif outcome.job.name == "baselines":
-                            known[_key(outcome.job.about)] = outcome.value if outcome.kind == "done" else []
-                            reporter.finish(outcome.job.weight, [])
-                        else:
-                            ended = _trained(outcome, here)
-                            runs += [_record(store, run) for run in ended]
-                            reporter.finish(outcome.job.weight, [line(run) for run in ended])
-                for group in todo.speed:  # alone on the machine
-                    ended = _timed(group, here)
-                    runs += [_record(store, run) for run in ended]
-                    reporter.finish(SPEED_SECONDS, [line(run) for run in ended])
-            except KeyboardInterrupt:
-                for _, job in pool.running.values():
-                    for spec in job.about if job.name == "train" else []:
-                        _record(store, Run(id=spec.id, spec=spec, status="cut off", where=here))
-                raise
-        cells = dict.fromkeys(s.cell for s in specs)
-        described = describe.describe(experiment.name, experiment.question, command, cells, tasks, {t: known.get(_key(t), []) for t in tasks})
-        described["runs"] = sorted(run.file for run in runs)
-        replace(out / "catalogue.json", json.dumps(described, indent=1, allow_nan=False) + "\n")
-        replace(out / "baselines.json", json.dumps(known, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        with Reporter(sum(job.weight for job in jobs) + SPEED_SECONDS * len(todo.speed), todo.missing) as reporter:
+            _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
+            for group in todo.speed:  # alone on the machine
+                reporter.finish(SPEED_SECONDS, [line(run) for run in kept.record(_timed(group, here))])
+        _write_catalogue(experiment, command, specs, tasks, kept, out)
     from suite.report.site import render
 
-    return Carried(out, runs, render(out))
+    return Carried(out, kept.runs, render(out))
+
+
+@dataclass
+class Kept:
+    """What an experiment has come to so far: records on disk and in hand, baselines by task."""
+
+    store: Store
+    here: Where
+    runs: list[Run]
+    baselines: dict[str, Any]
+
+    def record(self, runs: Iterable[Run]) -> list[Run]:
+        """Write each at once."""
+        ended = list(runs)
+        for run in ended:
+            self.store.write(run)
+        self.runs += ended
+        return ended
+
+
+def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter) -> None:
+    """Every training group and baseline; on Ctrl-C those under way are recorded as cut off."""
+    pool = Pool(workers)
+    try:
+        with pool:
+            for outcome in pool.run(jobs):
+                job = outcome.job
+                if outcome.kind == "progress":
+                    reporter.moved(sum(other.weight * other.progress for _, other in pool.running.values()))
+                elif job.name == "baselines":
+                    kept.baselines[_key(job.about)] = outcome.value if outcome.kind == "done" else []
+                    reporter.finish(job.weight, [])
+                else:
+                    ended = kept.record(_trained(outcome, kept.here))
+                    job.payload["checkpoint"].unlink(missing_ok=True)  # the result is safe
+                    reporter.finish(job.weight, [line(run) for run in ended])
+    except KeyboardInterrupt:
+        under_way = [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]
+        kept.record(Run(id=spec.id, spec=spec, status="cut off", where=kept.here) for spec in under_way)
+        raise
+
+
+def _write_catalogue(experiment: Experiment, command: str, specs: Sequence[TrainSpec | SpeedSpec], tasks: Sequence[str], kept: Kept, out: Path) -> None:
+    """What the page needs beside the records; the baselines apart, for the next run."""
+    cells = dict.fromkeys(spec.cell for spec in specs)
+    found = {text: kept.baselines.get(_key(text), []) for text in tasks}
+    described = describe.describe(experiment.name, experiment.question, command, cells, tasks, found)
+    described["runs"] = sorted(run.file for run in kept.runs)
+    replace(out / "catalogue.json", json.dumps(described, indent=1, allow_nan=False) + "\n")
+    replace(out / "baselines.json", json.dumps(kept.baselines, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def line(run: Run) -> str:
@@ -184,11 +206,6 @@ def _timed(group: list[SpeedSpec], here: Where) -> list[Run]:
         )
         runs.append(Run(id=spec.id, spec=spec, status="done", costs=costs, where=there))
     return runs
-
-
-def _record(store: Store, run: Run) -> Run:
-    store.write(run)
-    return run
 
 
 def _threads(todo: Plan) -> int:

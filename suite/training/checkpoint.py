@@ -44,8 +44,3 @@ class Checkpoint:
         except Exception:  # cut in half: begin again
             return None
         return state
-
-    def remove(self) -> None:
-        """The run is over."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)

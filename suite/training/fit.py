@@ -63,7 +63,8 @@ def fit(
 
     steps           updates; `evaluate_every` of them lie between two evaluations on validation
     patience        evaluations without improvement after which a replica stops; 0 never
-    checkpoint      a file the state is kept in at least once a minute, and resumed from if it is there
+    checkpoint      a file the state is kept in twice a minute, and resumed from if it is there; remove it when the
+                    result is safe
 
     >>> import suite
     >>> task = suite.task("parity", length=4, supervision="every")
@@ -87,7 +88,6 @@ def fit(
         if progress:
             progress(trainer.step, steps)
     trainer.finish()
-    kept.remove()
     return trainer.fitted
 
 
