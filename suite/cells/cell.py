@@ -144,7 +144,7 @@ class Cell:
                 raise ValueError(f"row '{name}' of cell '{self.name}' is fed by '{token}'; it can be fed by {allowed}")
             if source != "b":
                 links.append(Link(weight or source, source))
-        if len({link.weight for link in links}) + sources.count("b") != len(sources) or not sources:
+        if min(len({link.weight for link in links}), len({link.source for link in links})) + sources.count("b") != len(sources) or sources.count("b") > 1 or not sources:
             raise ValueError(f"row '{name}' of cell '{self.name}' needs one or more sources, each once, not '{text}'")
         return Row(name, self.width.get(name, self.units), tuple(links), "b" in sources, "")
 

@@ -23,7 +23,7 @@ QUICK = Experiment(
         Recipe("mnist-rows", {"units": 128, "batch": 128, "optimiser": adam(3e-3), "steps": 2000, "evaluate_every": 200}),
         Recipe(
             "imdb(length=200, words=10000)",
-            {"units": 64, "embedding": 64, "batch": 64, "optimiser": adam(2e-3), "steps": 700, "evaluate_every": 100},
+            {"units": 64, "embedding": 64, "batch": 64, "optimiser": adam(4e-3), "steps": 800, "evaluate_every": 100},
             cells=("lstm", "gru"),
         ),
     ),

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from suite.report import accuracy, learning, speed
-from suite.report.style import Look, shown
+from suite.report.style import Look, shown, spread
 from suite.report.summary import summaries
 from suite.runs import Run, Store, TrainSpec
 from suite.runs.run import read
@@ -78,7 +78,7 @@ def html(catalogue: dict[str, Any], runs: Sequence[Run], skipped: Sequence[str])
         for number, (shape, group) in enumerate(speed.shapes(runs).items())
     ]
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"shown": shown, "swatches": {cell: look.swatch(cell) for cell in cells}}
+    environment.globals |= {"shown": shown, "spread": spread, "swatches": {cell: look.swatch(cell) for cell in cells}}
     return environment.get_template("page.html").render(
         catalogue=catalogue,
         legend=look.legend(),

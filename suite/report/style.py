@@ -102,6 +102,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def spread(low: float, high: float, measure: str) -> str:
+    """An interval for people: 97.9 to 98.3 %."""
+    return f"{100 * low:.1f} to {percent(high)}" if measure == "accuracy" else f"{low:.3g} to {high:.3g}"
+
+
 def shown(value: float, measure: str) -> str:
     """A score for people: shares in per cent, errors with three digits."""
     return percent(value) if measure == "accuracy" else f"{value:.3g}"

@@ -42,7 +42,14 @@ def load(path: str | Path) -> tuple[Network, dict[str, Tensor]]:
         raise ValueError(f"cannot read weights from '{path}': {error}") from None
     if not isinstance(described, dict):
         raise ValueError(f"'{path}' holds tensors and no description of a network; was it written by carrousel?")
-    cells = described.pop("cells")
-    if any(":" in name for name in cells):
-        raise ValueError(f"'{path}' names cells of another package ({', '.join(cells)}); build the network yourself and read the tensors with safetensors")
-    return network(cells, **described), weights
+    try:
+        cells = [str(name) for name in described.pop("cells")]
+        if any(":" in name for name in cells):
+            raise ValueError(f"it names cells of another package ({', '.join(cells)}); build the network yourself and read the tensors with safetensors")
+        net = network(cells, **described)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"'{path}' does not describe a network that this version has: {error}") from None
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if found != {name: (1, *shape) for name, shape in net.shapes().items()}:
+        raise ValueError(f"'{path}' holds tensors that are not those of the network it describes")
+    return net, weights
