@@ -7,14 +7,14 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.setdefault("MKL_CBWR", "AUTO")  # read at MKL's first call
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test downloads nothing
 
-import fcntl
-from pathlib import Path
+import fcntl  # noqa: E402
+from pathlib import Path  # noqa: E402
 
-import pytest
-import torch
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
-from suite.data import columns, hub, manifest
-from suite.data.words import ranks
+from suite.data import columns, hub, manifest  # noqa: E402
+from suite.data.words import ranks  # noqa: E402
 
 torch.set_num_threads(1)
 

@@ -201,7 +201,7 @@ def test_runs_that_are_interrupted_are_recorded_as_cut_off(tmp_path, page, monke
 
 def test_a_worker_that_dies_is_recorded_as_failed(tmp_path, page, monkeypatch):
     def killed(group, out, save_weights):
-        return Job("sleep", {"kill": signal.SIGKILL}, group)
+        return Job("sleep", {"kill": signal.SIGKILL, "checkpoint": out / "none"}, group)
 
     monkeypatch.setattr(launch, "_training", killed)
     carried = carry_out(TINY, tmp_path, workers=2)

@@ -1,0 +1,209 @@
+"""A resumed run is the undisturbed one, the test score is that of the best step, and saved weights give the same answers."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import suite
+from suite.engines import ENGINES
+from suite.runs.spec import Optimiser
+from suite.training import checkpoint, weights
+from suite.training.fit import Trainer, fit, stream_seed
+
+PARITY = suite.task("parity", length=5, supervision="every")
+DIGITS = suite.task("digits-rows")
+
+
+class Stop(Exception):
+    pass
+
+
+def train(task=PARITY, seeds=(0, 1), steps=60, cell="gru", optimiser=None, **more):
+    network = suite.network(cell, 6, inputs=task.inputs, outputs=task.outputs, readout="every" if task.supervision == "every" else "last")
+    return fit(network, task, seeds, optimiser or Optimiser(lr=0.02, schedule="cosine", warmup=5), batch=32, steps=steps, evaluate_every=10, **more)
+
+
+def same(one, other):
+    for left, right in zip(one, other, strict=True):
+        assert (left.status, left.curve, left.best_step, left.validation, left.test) == (right.status, right.curve, right.best_step, right.validation, right.test)
+        assert all(torch.equal(left.weights[name], right.weights[name]) for name in left.weights)
+
+
+def interrupted(at, path, **more):
+    def progress(step, steps):
+        if step == at:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(checkpoint=path, progress=progress, **more)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_a_resumed_run_is_the_undisturbed_one(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    path, optimiser = tmp_path / "run.pt", Optimiser(name=name, lr=0.02)
+    undisturbed = train(optimiser=optimiser)
+    for at in (7, 20, 55):
+        interrupted(at, path, optimiser=optimiser)
+    same(train(checkpoint=path, optimiser=optimiser), undisturbed)
+
+
+def test_resuming_goes_on_in_the_middle_of_an_epoch_of_stored_data(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    path = tmp_path / "run.pt"
+    undisturbed = train(DIGITS)
+    interrupted(45, path, task=DIGITS)  # 39 batches an epoch
+    steps = []
+    same(train(DIGITS, checkpoint=path, progress=lambda step, _: steps.append(step)), undisturbed)
+    assert steps[0] == 46
+
+
+def test_resuming_remembers_who_diverged_and_who_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    path = tmp_path / "run.pt"
+    rules = [Optimiser(name="sgd", lr=lr, clip_norm=0.0) for lr in (0.1, 1e30, 1e-30)]
+    more = {"seeds": (0, 1, 2), "optimiser": rules, "cell": "rnn-relu", "patience": 2}
+    undisturbed = train(**more)
+    assert [run.status.split()[0] for run in undisturbed] == ["done", "diverged", "done"]
+    interrupted(45, path, **more)
+    same(train(checkpoint=path, **more), undisturbed)
+
+
+def test_a_damaged_checkpoint_begins_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    path = tmp_path / "run.pt"
+    interrupted(30, path)
+    path.write_bytes(path.read_bytes()[:500])
+    same(train(checkpoint=path), train())
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    path = tmp_path / "run.pt"
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.torch, "save", full)
+    same(train(checkpoint=path), train())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_is_taken_at_least_once_a_minute():
+    assert 0 < checkpoint.SECONDS <= 60
+
+
+def test_the_test_score_is_that_of_the_best_step_on_validation():
+    for run in train(DIGITS, steps=100, optimiser=Optimiser(lr=0.2)):
+        scores = {point["step"]: point["validation"] for point in run.curve}
+        assert run.validation == max(scores.values())
+        assert run.best_step == min(step for step, score in scores.items() if score == run.validation)
+        network = suite.network("gru", 6, inputs=8, outputs=10)
+        (batch,) = DIGITS.batches("test", 1000, torch.Generator())
+        output = network(run.weights, batch.x, batch.mask, ENGINES["hoisted"])
+        assert float(DIGITS.metric(output, batch)) == pytest.approx(run.test, abs=1e-6)
+
+
+def test_lower_is_better_where_the_task_says_so():
+    task = suite.task("adding", length=4)
+    for run in train(task, steps=60):
+        assert run.validation == min(point["validation"] for point in run.curve)
+        assert run.validation < task.chance
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "gru-cho"])
+def test_something_is_learnt(cell):
+    (run,) = train(suite.task("parity", length=3, supervision="every"), (1,), steps=300, cell=cell, optimiser=Optimiser(lr=0.05))
+    assert run.test > 0.95
+
+
+def test_streams_of_splits_and_seeds_are_apart():
+    assert len({stream_seed(split, number) for split in ("train", "validation", "test") for number in range(100)}) == 300
+    one, other, same_again = (train(data_seed=seed)[0].curve for seed in (0, 1, 0))
+    assert one != other
+    assert one == same_again
+
+
+def test_the_last_steps_are_evaluated_and_the_loss_is_the_mean_since_the_last_point():
+    (run,) = train(seeds=(0,), steps=25)
+    assert [point["step"] for point in run.curve] == [10, 20, 25]
+    network = suite.network("gru", 6, inputs=1, outputs=2, readout="every")
+    optimiser = Optimiser(lr=0.02, schedule="cosine", warmup=5)
+    trainer, losses = Trainer(network, PARITY, [0], [optimiser], torch.device("cpu"), torch.float32, ENGINES["hoisted"]), []
+    for _, examples in zip(range(25), trainer.stream(32, 0), strict=False):
+        before = float(trainer.loss_sum)
+        trainer.learn(examples, 25)
+        losses.append(float(trainer.loss_sum) - before)
+    assert run.curve[0]["loss"] == pytest.approx(sum(losses[:10]) / 10, rel=1e-4)
+    assert run.curve[2]["loss"] == pytest.approx(sum(losses[20:]) / 5, rel=1e-4)
+
+
+@pytest.mark.parametrize("readout", ["last", "mean", "every"])
+def test_saved_weights_give_the_same_answers(tmp_path, readout):
+    network = suite.network(["lstm", "gru-cho"], [5, 4], inputs=9, outputs=3, readout=readout, embedding=2)
+    weights.save(tmp_path / "w.safetensors", network, network.start(3), seed=3)
+    again, read = suite.load(tmp_path / "w.safetensors")
+    assert again == network
+    x, mask = torch.randint(9, (6, 4), generator=torch.Generator().manual_seed(0)), torch.arange(6)[:, None] < torch.tensor([6, 2, 3, 1])
+    assert torch.equal(again(read, x, mask, ENGINES["hoisted"]), network(network.start(3), x, mask, ENGINES["hoisted"]))
+
+
+def test_load_refuses_what_is_no_whole_file_of_ours(tmp_path):
+    network, path = suite.network("rnn", 4, inputs=2, outputs=2), tmp_path / "w.safetensors"
+    weights.save(path, network, network.start(0))
+    whole = path.read_bytes()
+    for spoilt in (whole[:-5], whole[:40], b"", b"not safetensors at all"):
+        path.write_bytes(spoilt)
+        with pytest.raises(ValueError, match="cannot read weights from"):
+            suite.load(path)
+    with pytest.raises(ValueError, match="cannot read weights from"):
+        suite.load(tmp_path / "none")
+    save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="holds tensors and no description of a network"):
+        suite.load(path)
+
+
+def test_load_imports_no_code(tmp_path):
+    path = tmp_path / "w.safetensors"
+    described = {"cells": ["antigravity:cell"], "units": [4], "inputs": 2, "outputs": 2, "readout": "last", "embedding": 0}
+    save_file({"a": torch.zeros(2)}, path, {"network": json.dumps(described)})
+    with pytest.raises(ValueError, match="names cells of another package"):
+        suite.load(path)
+
+
+@pytest.mark.parametrize("described", [{}, {"cells": ["lstm"]}, {"cells": ["lstm"], "units": [4], "colour": 1}, {"cells": 3}, {"cells": ["lstmm"], "units": [4], "inputs": 2, "outputs": 2}])
+def test_load_tells_a_description_that_is_wrong(tmp_path, described):
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.zeros(2)}, path, {"network": json.dumps(described)})
+    with pytest.raises(ValueError, match="does not describe a network that this version has"):
+        suite.load(path)
+
+
+def test_load_tells_tensors_of_another_network(tmp_path):
+    network, path = suite.network("rnn", 4, inputs=2, outputs=2), tmp_path / "w.safetensors"
+    weights.save(path, network, suite.network("rnn", 5, inputs=2, outputs=2).start(0))
+    with pytest.raises(ValueError, match="holds tensors that are not those of the network"):
+        suite.load(path)
+
+
+def test_weights_start_as_torch_starts_them():
+    network = suite.network("lstm", 64, inputs=9, outputs=3)
+    start = network.start(0)
+    assert {name: tuple(value.shape) for name, value in start.items()} == {name: (1, *shape) for name, shape in network.shapes().items()}
+    for value in start.values():
+        assert value.abs().max() <= 1 / 8
+    assert start["0.i.h"].std() == pytest.approx(1 / 8 / 3**0.5, rel=0.05)
+
+
+def test_a_network_tells_mistakes():
+    for make, sentence in (
+        (lambda: suite.network([], 4, inputs=1, outputs=1), "0 layers"),
+        (lambda: suite.network(["rnn", "rnn"], [4], inputs=1, outputs=1), "2 layers need as many units"),
+        (lambda: suite.network("rnn", 4, inputs=1, outputs=1, readout="first"), "readout must be 'last', 'mean' or 'every', not 'first'"),
+        (lambda: suite.network("rnm", 4, inputs=1, outputs=1), "unknown cell 'rnm'; did you mean 'rnn'?"),
+    ):
+        with pytest.raises(ValueError) as raised:
+            make()
+        assert str(raised.value).startswith(sentence)
