@@ -32,6 +32,18 @@ def bullets(app, what, name, thing, options, lines):  # noqa: ANN001, ANN201
     lines[:] = made
 
 
+def catalogue(app, name, source):  # noqa: ANN001, ANN201
+    """The table of cells, from the cells."""
+    from suite.launch.describe import listing
+
+    rows = ["| cell | rows | states | parameters | multiply–adds | source |", "|---|---|---|---:|---:|---|"]
+    for cell in listing("cells", 128, 28):
+        fed = "; ".join(f"{row} ← {sources}" for row, sources in cell["rows"])
+        rows.append(f"| `{cell['name']}` | {fed} | {' '.join(cell['states'])} | {cell['parameters']:,} | {cell['multiply_adds']:,} | {cell['paper']} |")
+    source[0] = source[0].replace("{{cells}}", "\n".join(rows))
+
+
 def setup(app):  # noqa: ANN001, ANN201
-    """Register the hook."""
+    """Register the hooks."""
+    app.connect("source-read", catalogue)
     app.connect("autodoc-process-docstring", bullets)

@@ -86,6 +86,8 @@ def unroll(
     """
     from suite.engines import unroll as run
 
+    if x.is_floating_point() and not x.isfinite().all():
+        raise ValueError(f"x has {int((~x.isfinite()).sum())} values that are not finite, of {x.numel()}")
     return run(cell, params, x, state, engine=_engine_for(engine, cell, x), mask=mask, noise=noise)
 
 

@@ -90,11 +90,28 @@ def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
         return 0
     shown = {"cells": ("parameters", "multiply_adds", "state"), "tasks": ("measure", "chance", "solved", "about")}.get(what, ("about",))
     if what == "cells":
-        click.echo(f"{'':16s}" + "".join(f"{column.replace('_', '-'):>15s}" for column in shown) + f"   at {units} units, {inputs} inputs")
+        click.echo(f"{'':20s}" + "".join(f"{column.replace('_', '-'):>15s}" for column in shown) + f"   at {units} units, {inputs} inputs")
     for entry in entries:
         cells = [f"{entry[c]:>15,}" if isinstance(entry[c], int) else f"{entry[c]:.4g}" if isinstance(entry[c], float) else str(entry[c]) for c in shown]
-        click.echo(f"{entry['name']:16s}" + ("".join(cells) if what == "cells" else "  ".join(cells)))
+        note = f"   (at {entry['inputs']} inputs, as it needs)" if what == "cells" and entry["inputs"] != inputs else ""
+        click.echo(f"{entry['name']:20s}" + ("".join(cells) + note if what == "cells" else "  ".join(cells)))
     return 0
+
+
+@commands.command("check")
+@click.argument("name")
+def check_command(name: str) -> int:
+    """Prove a cell: NAME in the catalogue, or your own as module:attribute. One line a property; status 1 if one fails."""
+    from functools import partial
+
+    from suite import catalogue
+    from suite.training.check import check
+
+    catalogue.cell(name, 8)  # a name that is no cell is the user's mistake, not a failed check
+    found = check(partial(catalogue.cell, name))
+    for finding in found:
+        click.echo(f"{'ok  ' if finding.holds else 'FAIL'} {finding.name}: {finding.detail}")
+    return 0 if all(finding.holds for finding in found) else 1
 
 
 @commands.command("report")

@@ -7,9 +7,10 @@ import torch
 
 from suite.cells import CELLS
 from suite.engines import ENGINES, Refused, unroll
+from suite.training.check import inputs_of
 
 CPU = torch.device("cpu")
-R, T, B, INPUTS, UNITS = 3, 7, 4, 3, 5
+R, T, B, UNITS = 3, 7, 4, 5
 OTHERS = [name for name in ENGINES if name != "reference"]
 
 
@@ -30,21 +31,21 @@ def results(cell, engine, mask=None, shared=False, dtype=torch.float64):
     def draw(*shape):
         return (2 * torch.rand(*shape, generator=generator, dtype=torch.float64) - 1).to(dtype).requires_grad_()
 
-    params = {name: draw(R, *shape) for name, shape in cell.shapes(INPUTS).items()}
+    params = {name: draw(R, *shape) for name, shape in cell.shapes(inputs_of(cell)).items()}
     state = {name: draw(R, B, width) for name, width in cell.state.items()}
-    x = draw(T, 1 if shared else R, B, INPUTS)
+    x = draw(T, 1 if shared else R, B, inputs_of(cell))
     y, last = unroll(cell, params, x, state, engine=engine, mask=mask)
     named = {"y": y, **{f"last {name}": value for name, value in last.items()}}
     loss = sum((value * torch.arange(1, value.numel() + 1, dtype=dtype).view_as(value).sin()).sum() for value in named.values())
     leaves = {**params, **{f"start {name}": value for name, value in state.items()}, "x": x}
-    gradients = torch.autograd.grad(loss, list(leaves.values()))
+    gradients = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
     return {name: value.detach() for name, value in named.items()} | {f"d {name}": g for name, g in zip(leaves, gradients, strict=True)}
 
 
 def apart(ours, theirs):
     assert ours.keys() == theirs.keys()
     assert all(ours[name].shape == theirs[name].shape for name in ours)
-    return {name: float((ours[name] - theirs[name]).abs().max() / theirs[name].abs().max()) for name in ours}
+    return {name: float((ours[name] - theirs[name]).abs().max() / theirs[name].abs().max().clamp(min=1e-30)) for name in ours}
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["x per replica", "x shared"])
@@ -54,7 +55,8 @@ def apart(ours, theirs):
 def test_equals_the_reference_or_refuses(name, engine, mask, shared):
     cell, valid = CELLS[name](UNITS), masks(mask)
     theirs = results(cell, ENGINES["reference"], valid, shared)
-    assert all(value.abs().max() > 0 for value in theirs.values()), "a result that is zero proves nothing"
+    cut = {f"d start {state}" for state in cell.truncated}
+    assert all(value.abs().max() > 0 for key, value in theirs.items() if key not in cut), "a result that is zero proves nothing"
     sentence = ENGINES[engine].refuses(cell, CPU)
     if sentence:
         assert f"'{name}'" in sentence

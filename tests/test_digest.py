@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from suite.cells import CELLS, digest
+from suite.cells import ALIASES, CELLS, digest
 
 SOURCE = '''"""A module."""
 from dataclasses import dataclass
@@ -102,6 +102,6 @@ def test_width_does_not_count_and_proportions_do(digested):
 
 
 def test_every_cell_has_a_digest_of_its_own():
-    found = {name: digest(CELLS[name](4)) for name in CELLS}
-    assert len(set(found.values())) == len(CELLS)
-    assert found == {name: digest(CELLS[name](5)) for name in CELLS}
+    found = {name: digest(CELLS[name](4)) for name in CELLS if name not in ALIASES}
+    assert len(set(found.values())) == len(found)
+    assert all(digest(CELLS[name](5)) == value for name, value in found.items())

@@ -12,9 +12,13 @@ GENERAL = [name for name in ENGINES if name != "vendor"]
 INPUTS, UNITS = 3, 4
 
 
-def drawn(cell, replicas=1, inputs=INPUTS, scale=1.0):
+def inputs_of(cell):
+    return cell.takes or INPUTS
+
+
+def drawn(cell, replicas=1, inputs=None, scale=1.0):
     generator = torch.Generator().manual_seed(3)
-    return {name: scale * torch.randn(replicas, *shape, generator=generator, dtype=torch.float64) for name, shape in cell.shapes(inputs).items()}
+    return {name: scale * torch.randn(replicas, *shape, generator=generator, dtype=torch.float64) for name, shape in cell.shapes(inputs or inputs_of(cell)).items()}
 
 
 def normal(*shape):
@@ -39,7 +43,7 @@ every_engine = pytest.mark.parametrize("engine", ENGINES)
 @every_cell
 def test_a_padded_batch_gives_each_row_what_it_gives_alone(name, engine):
     cell = CELLS[name](UNITS)
-    engine, params, x = runs(cell, engine), drawn(cell, 2), normal(6, 1, 3, INPUTS)
+    engine, params, x = runs(cell, engine), drawn(cell, 2), normal(6, 1, 3, inputs_of(cell))
     lengths = torch.tensor([4, 6, 1])
     mask = torch.arange(6)[:, None, None] < lengths
     y, last = unroll(cell, params, torch.where(mask[..., None], x, 1e6), engine=engine, mask=mask)
@@ -55,7 +59,7 @@ def test_a_padded_batch_gives_each_row_what_it_gives_alone(name, engine):
 @every_cell
 def test_a_masked_step_keeps_the_state_and_outputs_zero(name, engine):
     cell = CELLS[name](UNITS)
-    params, x, mask = drawn(cell), normal(5, 1, 2, INPUTS), torch.tensor([1, 0, 1, 0, 1]).bool()[:, None, None].expand(5, 1, 2)
+    params, x, mask = drawn(cell), normal(5, 1, 2, inputs_of(cell)), torch.tensor([1, 0, 1, 0, 1]).bool()[:, None, None].expand(5, 1, 2)
     y, last = unroll(cell, params, x, engine=runs(cell, engine), mask=mask)
     short, final = unroll(cell, params, x[::2], engine=ENGINES[engine])
     close(y[::2], short)
@@ -67,7 +71,7 @@ def test_a_masked_step_keeps_the_state_and_outputs_zero(name, engine):
 @every_cell
 def test_a_mask_of_ones_changes_nothing(name):
     cell = CELLS[name](UNITS)
-    params, x = drawn(cell), normal(5, 1, 2, INPUTS)
+    params, x = drawn(cell), normal(5, 1, 2, inputs_of(cell))
     one, _ = unroll(cell, params, x, engine=ENGINES["reference"], mask=torch.ones(5, 1, 2, dtype=torch.bool))
     other, _ = unroll(cell, params, x, engine=ENGINES["reference"])
     assert torch.equal(one, other)
@@ -77,7 +81,7 @@ def test_a_mask_of_ones_changes_nothing(name):
 @every_cell
 def test_masked_input_gets_no_gradient(name, engine):
     cell = CELLS[name](UNITS)
-    x, mask = normal(4, 1, 2, INPUTS).requires_grad_(), torch.arange(4)[:, None, None] < torch.tensor([2, 4])
+    x, mask = normal(4, 1, 2, inputs_of(cell)).requires_grad_(), torch.arange(4)[:, None, None] < torch.tensor([2, 4])
     y, last = unroll(cell, drawn(cell), x, engine=runs(cell, engine), mask=mask)
     (gradient,) = torch.autograd.grad(y.sum() + sum(value.sum() for value in last.values()), x)
     assert (gradient[2:, 0, 0] == 0).all()
@@ -90,7 +94,7 @@ def test_masked_input_gets_no_gradient(name, engine):
 def test_saturating_inputs_stay_finite(name, size, engine):
     cell = CELLS[name](UNITS)
     params = {key: value.float().requires_grad_() for key, value in drawn(cell, scale=0.1).items()}
-    x = torch.full((3, 1, 2, INPUTS), size)
+    x = torch.full((3, 1, 2, inputs_of(cell)), size)
     y, last = unroll(cell, params, x, engine=runs(cell, engine))
     gradients = torch.autograd.grad(y.sum(), list(params.values()))
     assert all(value.isfinite().all() for value in (y, *last.values(), *gradients))
@@ -112,7 +116,7 @@ def test_one_step_of_one_sequence_of_one_unit(name, engine):
 @every_cell
 def test_two_halves_are_the_whole(name, engine):
     cell = CELLS[name](UNITS)
-    engine, params, x = runs(cell, engine), drawn(cell, 2), normal(6, 2, 3, INPUTS)
+    engine, params, x = runs(cell, engine), drawn(cell, 2), normal(6, 2, 3, inputs_of(cell))
     whole, last = unroll(cell, params, x, engine=engine)
     first, between = unroll(cell, params, x[:2], engine=engine)
     second, final = unroll(cell, params, x[2:], between, engine=engine)
@@ -125,7 +129,7 @@ def test_two_halves_are_the_whole(name, engine):
 @every_cell
 def test_non_contiguous_tensors_are_accepted(name, engine):
     cell = CELLS[name](UNITS)
-    engine, params, x = runs(cell, engine), drawn(cell, 2), normal(5, 1, 3, INPUTS)
+    engine, params, x = runs(cell, engine), drawn(cell, 2), normal(5, 1, 3, inputs_of(cell))
     strided = {key: value.mT.contiguous().mT for key, value in params.items()}
     assert not all(value.is_contiguous() for value in strided.values())
     wide = torch.stack([x, -x], -1)[..., 0]
@@ -137,7 +141,7 @@ def test_non_contiguous_tensors_are_accepted(name, engine):
 @every_cell
 def test_nothing_given_is_changed(name, engine):
     cell = CELLS[name](UNITS)
-    params, x, state = drawn(cell, 2), normal(4, 1, 3, INPUTS), {key: normal(2, 3, width) for key, width in cell.state.items()}
+    params, x, state = drawn(cell, 2), normal(4, 1, 3, inputs_of(cell)), {key: normal(2, 3, width) for key, width in cell.state.items()}
     before = {key: value.clone() for key, value in {**params, **state, " x": x}.items()}
     unroll(cell, params, x, state, engine=runs(cell, engine))
     assert all(torch.equal(before[key], value) for key, value in {**params, **state, " x": x}.items())

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
-from suite.cells import gru, lstm, rnn
+from suite.cells import gru, light, lstm, lstms, mut, rnn
 from suite.cells.cell import Cell
 from suite.cells.digest import digest
 
-CELLS: dict[str, Callable[[int], Cell]] = {**rnn.CELLS, **lstm.CELLS, **gru.CELLS}
+CELLS: dict[str, Callable[[int], Cell]] = {**rnn.CELLS, **lstm.CELLS, **lstms.CELLS, **gru.CELLS, **mut.CELLS, **light.CELLS}
 
-__all__ = ["CELLS", "Cell", "digest"]
+# other names of the same cell; records carry the first
+ALIASES = {"lstm-np": "lstm"}
+CELLS |= {alias: CELLS[name] for alias, name in ALIASES.items()}
+
+__all__ = ["ALIASES", "CELLS", "Cell", "digest"]

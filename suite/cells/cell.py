@@ -97,6 +97,11 @@ class Cell:
         """Width of the output."""
         return next(iter(self.state.values()))
 
+    @property
+    def takes(self) -> int | None:
+        """The number of inputs a cell insists on because it uses x itself ("=x"); None for any."""
+        return next((row.width for stage in self.table for row in stage.rows if row.raw == "x"), None)
+
     @cached_property
     def states(self) -> type[Any]:
         """The named tuple of the states."""
@@ -170,6 +175,8 @@ class Cell:
         if isinstance(inputs, bool) or not isinstance(inputs, int) or inputs < 1:
             raise ValueError(f"inputs must be a whole number, 1 or more, not {inputs!r}")
         widths = {**self._parsed[1], "x": inputs}
+        if self.takes not in (None, inputs):
+            raise ValueError(f"cell '{self.name}' uses x itself beside its units: inputs must be {self.takes}, not {inputs}")
         shapes: dict[str, tuple[int, int]] = {}
         for stage in self.table:
             for row in stage.rows:

@@ -1,9 +1,16 @@
-"""Gated recurrent units: the reset gate after the recurrent product (torch, cuDNN) and before it (Cho et al. 2014).
+"""Gated recurrent units: the reset gate after the recurrent product (torch, cuDNN) or before it (Cho et al. 2014).
 
-In both, z keeps the old state: h = (1 - z) * n + z * h(t-1). The papers of Dey & Salem and of Zhou et al.
-write the opposite sign, z lets the new value in.
+    r = sigma(W_r x + U_r h(t-1) + b_r)                 reset gate
+    z = sigma(W_z x + U_z h(t-1) + b_z)                 update gate
+    n = tanh(W_n x + U_n (r * h(t-1)) + b_n)            candidate, reset before the product
+    h = z * h(t-1) + (1 - z) * n                        Cho et al. and torch: z keeps
+    h = (1 - z) * h(t-1) + z * n                        Dey & Salem, Zhou et al.: z lets in
+
+A second product needs a second stage; `gru` alone has its reset after the product and one stage.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, sigmoid, tanh
@@ -11,22 +18,45 @@ from torch import Tensor, sigmoid, tanh
 from suite.cells.cell import Cell
 
 
+@dataclass(frozen=True)
+class GRU:
+    """A member of the family with the reset before the product.
+
+    gates   rows of the reset and of the update gate; one letter serves as both
+    hear    what feeds a gate's row
+    keeps   whether the update gate keeps the old state, or lets the new one in
+    """
+
+    name: str
+    paper: str
+    gates: str = "rz"
+    hear: str = "x h b"
+    keeps: bool = True
+
+    def reset(self, a: Any, s: Any, p: Any) -> dict[str, Tensor]:
+        """`rh`, what the candidate hears of the state, and `u`, the update gate."""
+        r, *update = [sigmoid(getattr(a, gate)) for gate in self.gates]
+        return {"rh": r * s.h, "u": update[0] if update else r}
+
+    def update(self, a: Any, s: Any, p: Any) -> Any:
+        """The new state, in the paper's sign."""
+        old, new = s.h, tanh(a.n)
+        return s._replace(h=mixed(a.u, old, new) if self.keeps else mixed(a.u, new, old))
+
+    def __call__(self, units: int) -> Cell:
+        """The cell at a width."""
+        stages = (dict.fromkeys(self.gates, self.hear), self.reset), ({"n": "x h:rh b"}, self.update)
+        return Cell(self.name, stages, {"h": units}, paper=self.paper)
+
+
+def mixed(u: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """u * one + (1 - u) * other."""
+    return u * one + (1 - u) * other
+
+
 def reset_after(a: Any, s: Any, p: Any) -> Any:
-    """r = sigma(a.r), z = sigma(a.z), n = tanh(W x + b + r * (U h(t-1) + b_m)), h = (1 - z) * n + z * h(t-1)."""
-    r, z = sigmoid(a.r), sigmoid(a.z)
-    n = tanh(a.n + r * a.m)
-    return s._replace(h=(1 - z) * n + z * s.h)
-
-
-def reset(a: Any, s: Any, p: Any) -> dict[str, Tensor]:
-    """rh = sigma(a.r) * h(t-1), what the candidate of the second stage hears of the state."""
-    return {"rh": sigmoid(a.r) * s.h}
-
-
-def update(a: Any, s: Any, p: Any) -> Any:
-    """z = sigma(a.z), n = tanh(W x + U rh + b), h = z * h(t-1) + (1 - z) * n."""
-    z = sigmoid(a.z)
-    return s._replace(h=z * s.h + (1 - z) * tanh(a.n))
+    """n = tanh(W x + b + r * (U h(t-1) + b_m)): the state is multiplied first and reset then."""
+    return s._replace(h=mixed(sigmoid(a.z), s.h, tanh(a.n + sigmoid(a.r) * a.m)))
 
 
 def gru(units: int) -> Cell:
@@ -35,10 +65,20 @@ def gru(units: int) -> Cell:
     return Cell("gru", ((rows, reset_after),), {"h": units}, paper="cho2014")
 
 
-def gru_cho(units: int) -> Cell:
-    """Reset before the product, as published: two products in a step. Not `gru`, which torch and cuDNN compute."""
-    gates, candidate = {"r": "x h b", "z": "x h b"}, {"n": "x h:rh b"}
-    return Cell("gru-cho", ((gates, reset), (candidate, update)), {"h": units}, paper="cho2014")
-
-
-CELLS = {"gru": gru, "gru-cho": gru_cho}
+CELLS: dict[str, Callable[[int], Cell]] = {
+    "gru": gru,
+    **{
+        variant.name: variant
+        for variant in (
+            GRU("gru-cho", "cho2014"),  # not `gru`, which torch and cuDNN compute
+            GRU("gru-x", "dey2017", hear="x b"),  # gates deaf to the state: ours, the counterpart of their gru1
+            GRU("gru1", "dey2017", hear="h b", keeps=False),
+            GRU("gru2", "dey2017", hear="h", keeps=False),
+            GRU("gru3", "dey2017", hear="b", keeps=False),
+            GRU("mgu", "zhou2016", "f", keeps=False),
+            GRU("mgu1", "heck2017", "f", hear="h b", keeps=False),
+            GRU("mgu2", "heck2017", "f", hear="h", keeps=False),
+            GRU("mgu3", "heck2017", "f", hear="b", keeps=False),
+        )
+    },
+}

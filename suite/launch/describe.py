@@ -41,7 +41,10 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
         "source": [equations(function) for function in functions],
         "paper": cell.paper,
     }
-    return made | (cell.costs(inputs) if inputs is not None else {})
+    if inputs is None:
+        return made
+    counted = cell.takes or inputs
+    return made | {"units": units, "inputs": counted} | cell.costs(counted)
 
 
 def equations(function: Any) -> str:

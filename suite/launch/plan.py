@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 import torch
 
 from suite import catalogue, names
-from suite.cells import digest
+from suite.cells import ALIASES, digest
 from suite.data import DataError, NotAvailable
 from suite.runs.run import Run
 from suite.runs.spec import SpeedSpec, TrainSpec, shared
@@ -67,7 +67,7 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
     cell = catalogue.cell(spec.cell, spec.units)
     device, sentence = device_of(spec.device)
     engine = catalogue.engine(spec.engine, cell, device)
-    filled: dict[str, object] = {"cell_digest": digest(cell), "engine": engine.name}
+    filled: dict[str, object] = {"cell": ALIASES.get(spec.cell, spec.cell), "cell_digest": digest(cell), "engine": engine.name}
     sentence = sentence or engine.refuses(cell, device)
     if isinstance(spec, TrainSpec):
         task = task_of(spec.task)
@@ -78,8 +78,19 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
             raise ValueError(f"task '{spec.task}' is asked once a sequence: readout must be 'last' or 'mean', not 'every'")
         if task.tokens != bool(spec.embedding):
             raise ValueError(f"task '{spec.task}' {'has tokens and needs' if task.tokens else 'has no tokens and takes no'} embedding")
-        sentence = sentence or unavailable(task)
+        sentence = sentence or unfit(lambda: network_of(spec, task.inputs, task.outputs).shapes()) or unavailable(task)
+    else:
+        sentence = sentence or unfit(lambda: cell.shapes(spec.inputs))
     return spec.model_copy(update=filled), sentence
+
+
+def unfit(count: Callable[[], object]) -> str | None:
+    """The sentence why a cell does not fit its inputs."""
+    try:
+        count()
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 @cache
