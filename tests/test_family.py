@@ -47,9 +47,9 @@ def without(params, *ends):
     return {key: value * 0 if key in ends else value for key, value in params.items()}
 
 
-def open_gate(gate):
-    """A variant without a gate is `lstm-peephole` with that gate pinned open."""
-    return lambda p: pinned(without(filled("lstm-peephole", p), f"p_{gate}"), **{gate: 1000.0})
+def open_gate(gate, whole="lstm-peephole"):
+    """A variant without a gate is the whole cell with that gate pinned open."""
+    return lambda p: pinned(without(filled(whole, p), f"p_{gate}"), **{gate: 1000.0})
 
 
 def coupled(p):
