@@ -93,6 +93,7 @@ LIMITS = [  # one is the other, its parameters made from those of the first
     ("lstm-nog", "lstm-peephole", open_gate("o")),
     ("lstm-cifg", "lstm-peephole", coupled),
     ("lstm-cifg-noaf", "lstm-noaf", coupled),
+    ("lstm-nig-noaf", "lstm-noaf", open_gate("i", "lstm-noaf")),
     ("lstm", "lstm-peephole", lambda p: filled("lstm-peephole", p)),
     ("lstm-peephole", "lstm-fgr", lambda p: filled("lstm-fgr", p)),
     ("lstm-peephole-forget", "lstm-peephole", lambda p: filled("lstm-peephole", p)),

@@ -65,6 +65,7 @@ def use_gate(units: int) -> Cell:
 
 VARIANTS = (
     replace(V, name="lstm-cifg-noaf", gates="io", coupled=True, h=positive),
+    replace(V, name="lstm-nig-noaf", gates="fo", h=positive),
     replace(V, name="lstm-peephole-forget", peepholes="f"),
     OLD,
     replace(OLD, name="lstm97-full", truncated=()),
