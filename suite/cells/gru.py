@@ -6,7 +6,9 @@
     h = z * h(t-1) + (1 - z) * n                        Cho et al. and torch: z keeps
     h = (1 - z) * h(t-1) + z * n                        Dey & Salem, Zhou et al.: z lets in
 
-A second product needs a second stage; `gru` alone has its reset after the product and one stage.
+W is (units, inputs), U (units, units), b (1, units). A second product needs a second stage; `gru` alone has its reset after
+the product and one stage. Keys: cho2014, dey2017 (gru1: gates hear h and b, gru2: h, gru3: b; not mgu1 … mgu3, which have
+one gate), zhou2016, heck2017.
 """
 
 from collections.abc import Callable

@@ -5,6 +5,7 @@
     min-gru   h = (1 - z) * h(t-1) + z * n, z = sigma(W_z x + b_z), n = W_n x + b_n
     min-lstm  h = f' * h(t-1) + i' * n, f' = f / (f + i), i' = i / (f + i), f and i gates of x alone
 
+W is (units, inputs), U (units, units), b and u (1, units). Keys: westhuizen2018, li2018, feng2024.
 The papers of min-gru and min-lstm write "Linear" for W x and say nothing of a bias; PyTorch's Linear has one, so have they.
 """
 

@@ -7,7 +7,8 @@
     o = sigma(W_o x + R_o h(t-1) + p_o * c + b_o)               output gate, sees the new cell
     h = h(c) * o                                                output
 
-A gate that a variant lacks is open: no row, no peephole, no product. `lstm` equals torch.nn.LSTM.
+W is (units, inputs), R (units, units), b and p (1, units). A gate that a variant lacks is open: no row, no peephole,
+no product. `lstm` equals torch.nn.LSTM; it is not `lstm2000`, whose g and h are stretched logistics.
 """
 
 from collections.abc import Callable

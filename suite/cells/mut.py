@@ -5,7 +5,8 @@
     MUT3  z = sigma(W x + U tanh(h(t-1)) + b)   r as in gru-cho          n as in MUT2
     all   h = z * n + (1 - z) * h(t-1)
 
-The printed forms of MUT1 and MUT2 add x itself, so inputs and units must be equal.
+W is (units, inputs), U (units, units), b (1, units). The printed forms of MUT1 and MUT2 add x itself, so inputs and units
+must be equal. Key: jozefowicz2015.
 """
 
 from collections.abc import Callable

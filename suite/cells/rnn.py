@@ -1,4 +1,7 @@
-"""The simple recurrent network (Elman 1990): h = f(W x + U h(t-1) + b)."""
+"""The simple recurrent network: h = f(W x + U h(t-1) + b), W (units, inputs), U (units, units), b (1, units). Key: elman1990.
+
+Not `indrnn`, whose units hear only themselves.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
