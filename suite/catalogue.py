@@ -26,7 +26,12 @@ def cell(name: str, units: int) -> Cell:
     factory = names.resolve(name, CELLS, "cell")
     if not callable(factory):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell, not a {type(factory).__name__}")
-    made = factory(units)
+    try:
+        made = factory(units)
+    except ValueError:
+        raise
+    except Exception as error:  # somebody else's function
+        raise ValueError(f"cell '{name}' cannot be made at {units} units: {type(error).__name__}: {error}") from None
     if not isinstance(made, Cell):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell; it returned {type(made).__name__}")
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import suite
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(suite.__version__, prog_name="carrousel")
 def commands() -> None:
-    """Carrousel compares recurrent networks by accuracy and by speed, and never shows a number without its spread."""
+    """Carrousel compares recurrent networks by accuracy and by speed, and never shows a score or a time without its spread."""
 
 
 @commands.command("run")
@@ -30,8 +30,9 @@ def commands() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records and page.  [default: reports/local/EXPERIMENT]")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
+@click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, dry_run: bool) -> int:
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool) -> int:
     """Run EXPERIMENT (see `carrousel list experiments`) and print the path of its page."""
     from suite.experiments import EXPERIMENTS
     from suite.launch import run as launch
@@ -40,9 +41,9 @@ def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...],
     if experiment not in EXPERIMENTS:
         raise ValueError(unknown(experiment, EXPERIMENTS, "experiment"))
     made = EXPERIMENTS[experiment]
-    specs, folder = made.specs(cells, tasks, seeds, device, engine, units), launch.folder_of(made, out)
+    specs, folder = made.specs(cells, tasks, seeds, device, engine, units, speed), launch.folder_of(made, out)
     if dry_run:
-        _show(*launch.prepare(made, specs, folder))
+        _show(*launch.prepare(specs, folder))
         return 0
     carried = launch.carry_out(made, specs, folder, _command(), workers, save_weights)
     for run in carried.failed:
@@ -53,6 +54,7 @@ def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...],
 
 def _show(todo: Any, here: Any) -> None:
     from suite.launch.plan import seconds
+    from suite.launch.progress import clock
 
     total = 0.0
     for group in todo.train:
@@ -62,16 +64,16 @@ def _show(todo: Any, here: Any) -> None:
     for group in todo.speed:
         first = group[0]
         click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}): {', '.join(f'{s.cell} {s.engine}' for s in group)}")
-    for spec, sentence in todo.refused:
-        click.echo(f"not run: {getattr(spec, 'task', 'speed')} {spec.cell}: {sentence}")
-    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {total / max(here.cores, 1) / 60:.0f} min on {here.cores} cores")
+    for said in todo.impossible:
+        click.echo(said)
+    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {clock(total / max(here.cores, 1))} on {here.cores} cores")
 
 
 def _command() -> str:
     """The command as it was typed, without the folder of the program or of this machine."""
     import shlex
 
-    words = [w if not os.path.isabs(w) else Path(w).name for w in sys.argv[1:]]
+    words = [re.sub(r"(?:(?<=^)|(?<==))(?:/|[A-Za-z]:\\).*[/\\]", "…/", word) for word in sys.argv[1:]]
     return shlex.join(["carrousel", *words])
 
 
@@ -88,7 +90,12 @@ def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
     if as_json:
         click.echo(json.dumps(entries, indent=1))
         return 0
-    shown = {"cells": ("parameters", "multiply_adds", "state"), "tasks": ("measure", "chance", "solved", "about")}.get(what, ("about",))
+    if what == "tasks":
+        click.echo(f"{'':20s}{'measure':>20s}{'chance':>10s}{'solved at':>10s}  about")
+        for entry in entries:
+            click.echo(f"{entry['name']:20s}{entry['measure']:>20s}{entry['chance']:>10.4g}{entry['solved']:>10.4g}  {entry['about']}")
+        return 0
+    shown = {"cells": ("parameters", "multiply_adds", "state")}.get(what, ("about",))
     if what == "cells":
         click.echo(f"{'':20s}" + "".join(f"{column.replace('_', '-'):>15s}" for column in shown) + f"   at {units} units, {inputs} inputs")
     for entry in entries:

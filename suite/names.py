@@ -31,8 +31,9 @@ def resolve(name: str, table: Mapping[str, T], what: str) -> T:
 def unknown(name: str, known: Iterable[str], what: str) -> str:
     """The sentence for a name that is not known."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    hint = f"did you mean '{lower[near[0]]}'? " if near else ""
     return f"unknown {what} '{name}'; {hint}known: {', '.join(known)}"
 
 
@@ -42,8 +43,9 @@ def _imported(name: str, what: str) -> Any:
         sys.path.append(os.getcwd())  # last, so that nothing of ours or of a library is hidden
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{what} '{name}' cannot be imported: {error}") from None
+    except (Exception, SystemExit) as error:  # somebody else's module may do anything
+        said = " ".join(str(error).split()) or "no message"
+        raise ValueError(f"{what} '{name}' cannot be imported: {type(error).__name__}: {said}") from None
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:
@@ -57,7 +59,7 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
         if not bracket:
             return name, {}
         call = ast.parse(f"f({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             raise SyntaxError
         return name.strip(), {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
     except (SyntaxError, ValueError):

@@ -59,7 +59,7 @@ MISTAKES = [
     (("run", "quick", "--colour", "red"), "No such option"),
     (("run",), "Missing argument"),
     (("list", "horses"), "Invalid value for"),
-    (("list", "cells", "--units", "-1"), "must be a whole number of units, 1 or more, not -1"),
+    (("list", "cells", "--units", "-1"), "must be a whole number of units, 1 to 1,000,000, not -1"),
     (("cite", "hochreiter"), "unknown source 'hochreiter'; did you mean 'hochreiter1997'?"),
     (("report", "/nowhere"), "holds no catalogue.json"),
     (("walk",), "No such command"),

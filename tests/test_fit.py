@@ -167,9 +167,9 @@ def test_load_refuses_what_is_no_whole_file_of_ours(tmp_path):
 
 def test_load_imports_no_code(tmp_path):
     path = tmp_path / "w.safetensors"
-    described = {"cells": ["antigravity:cell"], "units": [4], "inputs": 2, "outputs": 2, "readout": "last", "embedding": 0}
+    described = {"cells": ["antigravity:cell"], "units": [4], "inputs": 2, "outputs": 2, "readout": "last", "embedding": 0, "digests": [""]}
     save_file({"a": torch.zeros(2)}, path, {"network": json.dumps(described)})
-    with pytest.raises(ValueError, match="names cells of another package"):
+    with pytest.raises(ValueError, match="unknown cell 'antigravity:cell'"):
         suite.load(path)
 
 
@@ -207,3 +207,69 @@ def test_a_network_tells_mistakes():
         with pytest.raises(ValueError) as raised:
             make()
         assert str(raised.value).startswith(sentence)
+
+
+def mine(units, f=torch.tanh):
+    def step(a, s, p):
+        return s._replace(h=f(a.a))
+
+    return suite.Cell("gru", (({"a": "x h b"}, step),), {"h": units})
+
+
+def test_an_own_cell_is_passed_to_load_and_its_equations_must_be_those_trained(tmp_path):
+    task = suite.task("parity", length=4)
+    net = suite.network(mine(6), inputs=1, outputs=2)
+    (run,) = suite.fit(net, task, 1, steps=3)
+    weights.save(tmp_path / "w.safetensors", net, run.weights)
+    with pytest.raises(ValueError, match="the equations of gru here are not those that were trained"):
+        suite.load(tmp_path / "w.safetensors")  # the catalogue has another cell of that name
+    with pytest.raises(ValueError, match="not those that were trained"):
+        suite.load(tmp_path / "w.safetensors", cells=[lambda units: mine(units, torch.relu)])
+    loaded, found = suite.load(tmp_path / "w.safetensors", cells=[mine])
+    x = torch.rand(4, 3, 1)
+    assert torch.equal(loaded(found, x), net(run.weights, x))
+
+
+def test_a_run_that_is_stopped_saves_its_state_and_goes_on(tmp_path):
+    task, path = suite.task("parity", length=4), tmp_path / "state.pt"
+    net = suite.network("gru", 8, inputs=1, outputs=2)
+
+    def stop(done, steps):
+        if done == 7:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        suite.fit(net, task, 2, steps=20, evaluate_every=5, checkpoint=path, progress=stop)
+    assert torch.load(path, weights_only=True)["step"] == 7
+    seen = []
+    resumed = suite.fit(net, task, 2, steps=20, evaluate_every=5, checkpoint=path, progress=lambda done, _: seen.append(done))
+    whole = suite.fit(net, task, 2, steps=20, evaluate_every=5)
+    assert seen[0] == 8
+    assert [run.curve for run in resumed] == [run.curve for run in whole]
+    assert all(torch.equal(a.weights[k], b.weights[k]) for a, b in zip(resumed, whole, strict=True) for k in a.weights)
+
+
+@pytest.mark.parametrize("damaged", [{}, {"runs": []}, {"step": 3}])
+def test_a_checkpoint_that_is_none_is_begun_again(tmp_path, damaged):
+    path = tmp_path / "state.pt"
+    torch.save(damaged, path)
+    net = suite.network("rnn", 8, inputs=1, outputs=2)
+    (run,) = suite.fit(net, suite.task("parity", length=4), 1, steps=4, checkpoint=path)
+    assert run.status == "done"
+
+
+@pytest.mark.parametrize(("changed", "sentence"), [
+    ({"steps": 0}, "must be 1 or more"),
+    ({"evaluate_every": 0}, "must be 1 or more"),
+    ({"seeds": [-1]}, "seeds must be 0 or more, not -1"),
+    ({"seeds": 0}, "one or more seeds"),
+])
+def test_numbers_that_make_no_run_are_refused(changed, sentence):
+    net = suite.network("rnn", 8, inputs=1, outputs=2)
+    with pytest.raises(ValueError, match=sentence):
+        suite.fit(net, suite.task("parity", length=4), **({"seeds": 1, "steps": 2} | changed))
+
+
+def test_a_readout_that_does_not_answer_the_task_is_refused():
+    with pytest.raises(ValueError, match="readout 'last' does not answer it"):
+        suite.fit(suite.network("rnn", 8, inputs=1, outputs=2), suite.task("parity", length=4, supervision="every"), 1, steps=2)

@@ -136,7 +136,7 @@ def test_a_result_is_not_given_up_for_a_refusal(monkeypatch):
     ({"device": "meta"}, "unknown device 'meta'"),
     ({"readout": "every"}, "task 'parity(length=4)' is asked once a sequence"),
     ({"embedding": 4}, "task 'parity(length=4)' has no tokens and takes no embedding"),
-    ({"task": "imdb"}, "task 'imdb' has tokens and needs embedding"),
+    ({"task": "adding", "embedding": 8}, "task 'adding' has no tokens and takes no embedding"),
     ({"cell": "math:pi"}, "cell 'math:pi' must be a callable units -> Cell, not a float"),
     ({"cell": "math:sqrt"}, "cell 'math:sqrt' must be a callable units -> Cell; it returned float"),
 ])
@@ -181,7 +181,7 @@ def test_no_speed_of_an_engine_that_disagrees(monkeypatch):
 
     monkeypatch.setattr(speed, "difference", lambda *_: 1e-3)
     (found,) = speed.times([SpeedSpec(cell="rnn", length=2, batch=1, inputs=1, units=2, repeats=1)])
-    assert found == "engine 'hoisted' differs from the reference by 1.0e-03 on 'rnn'; no speed is published"
+    assert found == "engine 'hoisted' differs from the reference by 1.0e-03 on 'rnn' in torch.float64; no speed is published"
 
 
 def test_runs_that_are_interrupted_are_recorded_as_cut_off(tmp_path, page, monkeypatch):

@@ -314,10 +314,10 @@ TABLES = {
     "row 'i' of cell 'x' needs one or more sources, each once, not 'x x b'": lambda: cell((({"i": "x x b"}, step),)),
     "row 'i' of cell 'x' needs one or more sources, each once, not 'x w:x b'": lambda: cell((({"i": "x w:x b"}, step),)),
     "row 'i' of cell 'x' needs one or more sources, each once, not ''": lambda: cell((({"i": ""}, step),)),
-    "cell 'x': 'h' must be a whole number of units, 1 or more, not -2": lambda: cell(state={"h": -2}),
-    "cell 'x': 'h' must be a whole number of units, 1 or more, not 2.0": lambda: cell(state={"h": 2.0}),
-    "cell 'x': 'h' must be a whole number of units, 1 or more, not True": lambda: cell(state={"h": True}),
-    "cell 'x': 'p_i' must be a whole number of units, 1 or more, not 0": lambda: cell(extra={"p_i": 0}),
+    "cell 'x': 'h' must be a whole number of units, 1 to 1,000,000, not -2": lambda: cell(state={"h": -2}),
+    "cell 'x': 'h' must be a whole number of units, 1 to 1,000,000, not 2.0": lambda: cell(state={"h": 2.0}),
+    "cell 'x': 'h' must be a whole number of units, 1 to 1,000,000, not True": lambda: cell(state={"h": True}),
+    "cell 'x': 'p_i' must be a whole number of units, 1 to 1,000,000, not 0": lambda: cell(extra={"p_i": 0}),
     "cell 'x' needs at least one state and one stage": lambda: cell(state={}),
     "cell 'x': start names 'd', which is no state; states are h, c": lambda: cell(start={"d": 1.0}),
     "cell 'x': truncated names 'd', which is no state; states are h, c": lambda: cell(truncated=("d",)),
@@ -340,5 +340,5 @@ def test_a_wrong_table_is_caught_when_the_cell_is_made(sentence):
 @pytest.mark.parametrize("units", [0, -3, 2.5, True, "8"])
 @every_cell
 def test_units_are_a_whole_number(name, units):
-    with pytest.raises(ValueError, match="must be a whole number of units, 1 or more, not"):
+    with pytest.raises(ValueError, match="must be a whole number of units, 1 to 1,000,000, not"):
         suite.cell(name, units)

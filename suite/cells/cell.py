@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+LARGEST = 1_000_000  # units of anything; more is a slip of the keyboard
+
 Affine = Mapping[str, str]
 Function = Callable[[Any, Any, Any], Any]
 
@@ -79,10 +81,17 @@ class Cell:
     def __post_init__(self) -> None:
         sizes = {**self.state, **self.extra, **self.width}
         for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(f"cell '{self.name}': '{name}' must be a whole number of units, 1 or more, not {size!r}")
+            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
+                raise ValueError(f"cell '{self.name}': '{name}' must be a whole number of units, 1 to {LARGEST:,}, not {size!r}")
         if not self.state or not self.stages:
             raise ValueError(f"cell '{self.name}' needs at least one state and one stage")
+        for stage in self.stages:
+            if not (isinstance(stage, tuple) and len(stage) == 2 and isinstance(stage[0], Mapping) and callable(stage[1])):
+                raise ValueError(f"cell '{self.name}': stages must be pairs (affine, function), as in ((rows, step),) with both commas")
+        rows = [name for affine, _ in self.stages for name in affine]
+        for name in self.width:
+            if name not in rows:
+                raise ValueError(f"cell '{self.name}': width names '{name}', which is no row; rows are {_listed(rows)}")
         for what, names in (("start", self.start), ("truncated", self.truncated)):
             for name in names:
                 if name not in self.state:
@@ -157,8 +166,9 @@ class Cell:
         where = f"cell '{self.name}', stage {number}"
         try:
             result = stage.function(stage.names(**known), s, p)
-        except AttributeError as error:
-            raise ValueError(f"{where}: {error}; a has {_listed(known)}, s has {_listed(self.state)}, p has {_listed(self.extra)}") from None
+        except Exception as error:  # whatever an equation can raise
+            said = " ".join(str(error).split())
+            raise ValueError(f"{where}: {said}; a has {_listed(known)}, s has {_listed(self.state)}, p has {_listed(self.extra)}") from None
         if number < len(self.stages):
             if not isinstance(result, Mapping):
                 raise ValueError(f"{where} must return a mapping of named values, not {type(result).__name__}")

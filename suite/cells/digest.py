@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
 import io
@@ -11,8 +10,10 @@ import textwrap
 import tokenize
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
+
+from torch import Tensor
 
 from suite.cells.cell import Cell
 
@@ -36,35 +37,40 @@ def digest(cell: Cell) -> str:
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
 
-def _describe(thing: Any) -> Any:
+def _describe(thing: Any, seen: tuple[int, ...] = ()) -> Any:
     """Plain data that stands for a function and everything of its own that it uses."""
+    if id(thing) in seen:
+        return "itself"
+    seen = (*seen, id(thing))
     if isinstance(thing, MethodType):
-        return [_describe(thing.__self__), _describe(thing.__func__)]
+        return [_describe(thing.__self__, seen), _describe(thing.__func__, seen)]
     if isinstance(thing, partial):
-        return [_describe(thing.func), [_describe(a) for a in thing.args], _describe(thing.keywords)]
+        return [_describe(part, seen) for part in (thing.func, thing.args, thing.keywords)]
     if isinstance(thing, FunctionType):
-        return [_source(thing), *(_describe(used) for used in _used(thing))]
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        fields = {f.name: _describe(getattr(thing, f.name)) for f in dataclasses.fields(thing) if f.name not in ("name", "paper")}
-        return [fields, [_source(m) for _, m in sorted(vars(type(thing)).items()) if isinstance(m, FunctionType) and not m.__name__.startswith("__")]]
+        return [_source(thing), *(_describe(used, seen) for used in _used(thing))]
     if isinstance(thing, Mapping):
-        return {str(key): _describe(value) for key, value in thing.items()}
-    if isinstance(thing, (str, int, float, bool, type(None))):
-        return thing
-    if isinstance(thing, (tuple, list)):
-        return [_describe(item) for item in thing]
+        return {str(key): _describe(value, seen) for key, value in thing.items()}
+    if isinstance(thing, (tuple, list, set, frozenset)):
+        return [_describe(item, seen) for item in thing]
+    if isinstance(thing, (str, int, float, complex, bool, type(None))):
+        return repr(thing)
+    if isinstance(thing, Tensor):
+        return [str(thing.dtype), thing.detach().cpu().tolist()]
+    if hasattr(thing, "__dict__") and not isinstance(thing, (type, ModuleType)) and not callable(getattr(thing, "__wrapped__", None)):
+        fields = {key: value for key, value in vars(thing).items() if key not in ("name", "paper")}
+        own = [_source(m) for key, m in sorted(vars(type(thing)).items()) if isinstance(m, FunctionType) and not key.startswith("__")]
+        return [type(thing).__qualname__, _describe(fields, seen), own]
     return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', type(thing).__name__)}"
 
 
-def _used(function: Callable[..., Any]) -> list[Any]:
-    """Closure values and same-project helpers of a function, in the order of their names."""
-    code = function.__code__
-    closed = [c.cell_contents for c in function.__closure__ or ()]
-    names = sorted({name for block in _blocks(code) for name in block.co_names})
+def _used(function: FunctionType) -> list[Any]:
+    """What a function gets from outside: defaults, closure, and the globals of its own package that it names."""
+    closed = [cell.cell_contents for cell in function.__closure__ or ()]
+    names = sorted({name for block in _blocks(function.__code__) for name in block.co_names})
     package = (function.__module__ or "").partition(".")[0]
     found = [function.__globals__[name] for name in names if name in function.__globals__]
-    own = [v for v in found if isinstance(v, (FunctionType, int, float, str)) and (getattr(v, "__module__", package) or "").partition(".")[0] == package]
-    return closed + [v for v in own if v is not function]
+    own = [value for value in found if (getattr(value, "__module__", None) or package).partition(".")[0] == package and not isinstance(value, (type, ModuleType))]
+    return [function.__defaults__, function.__kwdefaults__, *closed, *own]
 
 
 def _blocks(code: CodeType) -> list[CodeType]:

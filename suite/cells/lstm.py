@@ -80,7 +80,7 @@ class LSTM:
         rows = {"z": self.block.format(heard * self.all_hear)} | {gate: self.hear.format(heard) for gate in self.gates if self.hear}
         extra = {f"{kind}_{gate}": units for kind, gates in (("p", self.peepholes), ("u", self.vectors)) for gate in gates if gate in self.gates}
         states = {"h": units, "c": units} | dict.fromkeys(self.carried, width)
-        return Cell(self.name, ((rows, self.step),), states, extra, dict.fromkeys(self.gates, width), truncated=self.truncated, paper=self.paper)
+        return Cell(self.name, ((rows, self.step),), states, extra, dict.fromkeys(list(rows)[1:], width), truncated=self.truncated, paper=self.paper)
 
 
 V = LSTM("lstm-peephole")

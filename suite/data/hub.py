@@ -63,7 +63,7 @@ def rows(manifest: Manifest, split: str) -> Iterable[dict[str, Any]]:
         return hf.load_dataset(manifest.hub, manifest.config, revision=manifest.revision, split=split)  # type: ignore[no-any-return]
     except Exception as error:  # whatever a network, a proxy or a hub can throw
         raise NotAvailable(
-            f"{manifest.name} is not here: {VARIABLE} names no folder with {manifest.hub}, the hub's cache has no copy, "
+            f"{manifest.name} is not here: {VARIABLE} {'names no folder with ' + manifest.hub if os.environ.get(VARIABLE) else 'is not set'}, the hub's cache has no copy, "
             f"and the download failed ({_first_line(error)})"
         ) from None
 
@@ -93,7 +93,7 @@ def hugging_face() -> ModuleType:
     try:
         import datasets
     except ImportError as error:
-        raise NotAvailable(f"the package 'datasets' cannot be imported: {error}") from None
+        raise NotAvailable(f"the package 'datasets' cannot be imported: {' '.join(str(error).split())}") from None
     if not hasattr(datasets, "load_dataset"):
         shadow = next(iter(getattr(datasets, "__path__", [])), "?")
         raise NotAvailable(f"'{shadow}' hides the package 'datasets'; pip install datasets, or start from another folder")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -40,18 +41,37 @@ def cached(key: str, make: Callable[[], Columns], verify: Callable[[Columns], Co
     """Tensors made once and kept on disk; a damaged or unwritable cache costs time and nothing else."""
     path = cache_folder() / f"{key}.safetensors"
     try:
-        return verify(load_file(path))
+        return verify(_unchanged(path))
     except Exception:  # absent, cut in half, or altered: make it again
-        made = verify(make())
+        made = {k: v.contiguous() for k, v in verify(make()).items()}
+    scratch = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
         os.close(handle)
-        save_file({k: v.contiguous() for k, v in made.items()}, scratch)
+        save_file(made, scratch, {"sha256": _sum(made)})
         os.replace(scratch, path)
-    except OSError:
-        pass
+    except (OSError, SafetensorError):
+        if scratch:
+            Path(scratch).unlink(missing_ok=True)
     return made
+
+
+def _unchanged(path: Path) -> Columns:
+    """The tensors of a cache file whose content is what was written."""
+    found: Columns = load_file(path)
+    with safe_open(str(path), framework="pt") as opened:
+        if (opened.metadata() or {}).get("sha256") != _sum(found):
+            raise ValueError("altered")
+    return found
+
+
+def _sum(found: Columns) -> str:
+    hashed = hashlib.sha256()
+    for name, value in sorted(found.items()):
+        hashed.update(name.encode())
+        hashed.update(value.numpy().tobytes())
+    return hashed.hexdigest()
 
 
 def decode(about: Manifest, split: str) -> Columns:
@@ -63,7 +83,7 @@ def decode(about: Manifest, split: str) -> Columns:
             values = [row[column] for row in rows]
             decoded |= DECODERS[kind](column, values)
         except (KeyError, TypeError, ValueError, OSError) as error:
-            raise DataError(f"{about.name}, {split}: column '{column}' cannot be decoded as {kind}: {error}") from None
+            raise DataError(f"{about.name}, {split}: column '{column}' cannot be decoded as {kind}: {' '.join(str(error).split())}") from None
     return decoded
 
 

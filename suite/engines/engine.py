@@ -62,6 +62,8 @@ def advance(cell: Cell, pre: Pre, state: Any, extras: Any) -> Any:
 
 def held(new: Any, old: Any, mask: Tensor | None) -> tuple[Any, Tensor]:
     """States and output (R, B, W) of a step under its mask (R or 1, B, 1): a masked step keeps the state and outputs 0."""
+    if any(n.shape != o.shape for n, o in zip(new, old, strict=True)):  # a state that hears a bias alone
+        new = type(new)(*(n.expand_as(o) for n, o in zip(new, old, strict=True)))
     if mask is None:
         return new, new[0]
     kept = type(new)(*(torch.where(mask, n, o) for n, o in zip(new, old, strict=True)))

@@ -1,4 +1,4 @@
-"""The vendor's kernels (oneDNN on CPU, cuDNN on CUDA) for the cells that torch.nn computes."""
+"""The kernels behind torch.nn for the cells it has: on CPU oneDNN for a float32 LSTM and ATen's loops for the rest, cuDNN on CUDA."""
 
 from __future__ import annotations
 

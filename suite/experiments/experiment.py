@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from suite.names import parse_call
+from suite.names import format_call, parse_call
 from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec
 
 
@@ -22,6 +22,11 @@ class Recipe:
     def name(self) -> str:
         """The task without its arguments."""
         return parse_call(self.task)[0]
+
+    def asked(self, given: Mapping[str, Any]) -> str:
+        """The same task with some arguments changed."""
+        name, own = parse_call(self.task)
+        return format_call(name, own | dict(given)) if given else self.task
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,12 @@ class Experiment:
         device: str = "cpu",
         engine: str | None = None,
         units: int | None = None,
+        speed: bool | None = None,
     ) -> list[TrainSpec | SpeedSpec]:
-        """Every run. Cells given here replace the experiment's; tasks given here narrow it, or ask one at another difficulty."""
+        """Every run. Cells given here replace the experiment's; tasks given here narrow it, or ask one with some
+        arguments changed. Timing is left out if tasks are given, unless `speed` asks for it.
+        """
+        cells, tasks = ([value] if isinstance(value, str) else value for value in (cells, tasks))
         seeds = self.seeds if seeds is None else seeds
         if seeds < 1:
             raise ValueError(f"seeds must be 1 or more, not {seeds}")
@@ -56,7 +65,7 @@ class Experiment:
             for cell in cells or recipe.cells or self.cells:
                 settings = {**self.settings, **recipe.settings, **given, "task": recipe.task, "cell": cell}
                 made += [TrainSpec(**settings, seed=seed) for seed in range(seeds)]
-        if not tasks:
+        if speed or (speed is None and not tasks):
             engines = [engine] if engine else self.engines
             made += [SpeedSpec(**{**shape, "engine": e, **given}, cell=c) for shape in self.shapes for c in cells or self.cells for e in engines]
         return made
@@ -66,10 +75,7 @@ class Experiment:
         for task in tasks:
             name, given = parse_call(task)
             known = [recipe for recipe in self.recipes if recipe.name == name]
-            if known and not given:
-                chosen += known
-            else:
-                chosen.append(Recipe(task, known[0].settings if known else {}))
+            chosen += [replace(recipe, task=recipe.asked(given)) for recipe in known] or [Recipe(task, {})]
         return chosen if tasks else list(self.recipes)
 
 

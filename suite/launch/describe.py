@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import textwrap
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from suite import catalogue, names, papers
-from suite.cells import CELLS, digest
+from suite.cells import ALIASES, CELLS, digest
 from suite.tasks import TASKS
 
 
-def describe(experiment: str, question: str, command: str, cells: Iterable[str], tasks: Iterable[str], baselines: Mapping[str, Any]) -> dict[str, Any]:
+def describe(experiment: str, question: str, command: str, cells: list[dict[str, Any]], tasks: Iterable[str], baselines: Mapping[str, Any]) -> dict[str, Any]:
     """Everything a page says that is not in a record."""
-    listed_cells = [describe_cell(name) for name in dict.fromkeys(cells)]
     listed_tasks = [describe_task(text) | {"label": text, "baselines": baselines.get(text, [])} for text in dict.fromkeys(tasks)]
-    keys = [entry["paper"] for entry in (*listed_cells, *listed_tasks) if entry["paper"]]
+    keys = [entry["paper"] for entry in (*cells, *listed_tasks) if entry["paper"]]
     return {
         "experiment": experiment,
         "question": question,
         "command": command,
-        "cells": listed_cells,
+        "made": datetime.now(UTC).date().isoformat(),
+        "cells": cells,
         "tasks": listed_tasks,
         "references": papers.references(keys),
     }
+
+
+def describe_cells(units: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Every cell at the units it is used with, under the name that records carry."""
+    named = {ALIASES.get(name, name): width for name, width in units.items()}
+    return [describe_cell(name, width) for name, width in named.items()]
 
 
 def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[str, Any]:
@@ -48,7 +56,33 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
 
 
 def equations(function: Any) -> str:
-    """The source of a stage's function without its docstring, or its name where there is no source."""
+    """The source of a stage's function without its docstring; of a family's method, its other methods and the fields of this member too."""
+    family = getattr(function, "__self__", None)
+    if family is None or not dataclasses.is_dataclass(family):
+        return bare(function)
+    fields = [f"{f.name}={_named(getattr(family, f.name))}" for f in dataclasses.fields(family) if f.name not in ("name", "paper")]
+    methods = [m for name, m in vars(type(family)).items() if inspect.isfunction(m) and not name.startswith("__") and name != function.__name__]
+    used = [m for m in methods if m.__name__ in _reached(type(family), function.__name__)]
+    return "\n\n".join(["# " + ", ".join(fields), bare(function), *(bare(m) for m in used)])
+
+
+def _reached(family: type, name: str) -> set[str]:
+    """Names of methods that a method calls, and those that these call."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        code = vars(family)[waiting.pop()].__code__
+        new = {n for n in code.co_names if inspect.isfunction(vars(family).get(n))} - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _named(value: Any) -> str:
+    return str(getattr(value, "__name__", repr(value)))
+
+
+def bare(function: Any) -> str:
+    """Source without docstring, or the name where there is no source."""
     try:
         lines = textwrap.dedent(inspect.getsource(function)).splitlines()
     except (OSError, TypeError):
@@ -66,7 +100,7 @@ def describe_task(text: str) -> dict[str, Any]:
     factory = names.resolve(names.parse_call(text)[0], TASKS, "task")
     return {
         "name": task.name,
-        "about": (inspect.getdoc(inspect.getmodule(factory)) or "").partition("\n\n")[0],
+        "about": _about(factory),
         "inputs": task.inputs,
         "outputs": task.outputs,
         "supervision": task.supervision,
@@ -78,6 +112,14 @@ def describe_task(text: str) -> dict[str, Any]:
         "data": task.data.checksum if task.data else "",
         "paper": task.paper,
     }
+
+
+def _about(factory: Any) -> str:
+    """The first paragraph of the file of a task, or of its function where a file has several."""
+    module = inspect.getmodule(factory)
+    alone = sum(inspect.getmodule(other) is module for other in TASKS.values()) < 2
+    text = inspect.getdoc(module if alone and module is not None else factory) or ""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def listing(what: str, units: int, inputs: int) -> list[dict[str, Any]]:

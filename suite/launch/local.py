@@ -9,14 +9,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, Self
 
 from suite.launch.worker import work
 
+PATIENCE = 2.0  # seconds that jobs get to save their state when they are stopped
 PINNED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -52,14 +58,19 @@ class Pool:
             os.environ[name] = str(self.threads)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["torch", "suite.launch.worker", "suite.training.group", "suite.training.speed"])
+        with quiet():
+            forkserver.ensure_running()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         for process, _job in self.running.values():
-            process.kill()
+            process.terminate()  # a training run saves its state
+        end = time.monotonic() + PATIENCE
         for process, _job in self.running.values():
+            process.join(max(end - time.monotonic(), 0.0))
+            process.kill()
             process.join()
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
@@ -75,7 +86,8 @@ class Pool:
     def _start(self, job: Job) -> None:
         ours, theirs = self.context.Pipe(duplex=False)
         process = self.context.Process(target=work, args=(job.name, job.payload, theirs), daemon=True)
-        process.start()
+        with hidden_main():
+            process.start()
         theirs.close()
         self.running[ours] = (process, job)
 
@@ -93,6 +105,31 @@ class Pool:
         process.join()
         connection.close()
         return Outcome(job, kind, value)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Ctrl-C is ours alone while the server of processes starts: it would die of it with a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def hidden_main() -> Iterator[None]:
+    """Children do not import the caller's script again, so `suite.run` needs no `if __name__ == "__main__"`."""
+    main = sys.modules["__main__"]
+    held: dict[str, Any] = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+    vars(main)["__spec__"] = None
+    try:
+        yield
+    finally:
+        vars(main).update(held)
 
 
 def death(code: int | None) -> str:

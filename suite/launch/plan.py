@@ -10,7 +10,7 @@ import torch
 
 from suite import catalogue, names
 from suite.cells import ALIASES, digest
-from suite.data import DataError, NotAvailable
+from suite.data import NotAvailable
 from suite.runs.run import Run
 from suite.runs.spec import SpeedSpec, TrainSpec, shared
 from suite.tasks import TASKS, Task
@@ -31,6 +31,15 @@ class Plan:
         """Runs still to be carried out."""
         return sum(map(len, self.train)) + sum(map(len, self.speed))
 
+    @property
+    def impossible(self) -> list[str]:
+        """A line for every reason why something cannot run here."""
+        counted: dict[tuple[str, str], int] = {}
+        for spec, sentence in self.refused:
+            key = (getattr(spec, "task", f"timing on engine {spec.engine}"), sentence)
+            counted[key] = counted.get(key, 0) + 1
+        return [f"not run: {what}, {n} run{'s' * (n > 1)}: {sentence}" for (what, sentence), n in counted.items()]
+
 
 def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine: str) -> Plan:
     """Complete every spec, set aside what cannot run here and what has run, group the rest.
@@ -39,8 +48,12 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
     """
     made, waiting = Plan(), []
     known = {run.id: run for run in earlier if run.done and (run.spec.kind == "train" or run.where.machine == machine)}
+    asked = set()
     for spec in specs:
         whole, sentence = complete(spec)
+        if whole.id in asked:
+            continue
+        asked.add(whole.id)
         if whole.id in known:  # also where it could not be run now: a result is not given up for a refusal
             made.found.append(known[whole.id])
         elif sentence:
@@ -76,9 +89,11 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
             filled["readout"] = "every"
         elif spec.readout == "every":
             raise ValueError(f"task '{spec.task}' is asked once a sequence: readout must be 'last' or 'mean', not 'every'")
-        if task.tokens != bool(spec.embedding):
-            raise ValueError(f"task '{spec.task}' {'has tokens and needs' if task.tokens else 'has no tokens and takes no'} embedding")
-        sentence = sentence or unfit(lambda: network_of(spec, task.inputs, task.outputs).shapes()) or unavailable(task)
+        if spec.embedding and not task.tokens:
+            raise ValueError(f"task '{spec.task}' has no tokens and takes no embedding")
+        if task.tokens and not spec.embedding:
+            filled["embedding"] = spec.units
+        sentence = sentence or unfit(lambda: network_of(spec.model_copy(update=filled), task.inputs, task.outputs).shapes()) or unavailable(task)
     else:
         sentence = sentence or unfit(lambda: cell.shapes(spec.inputs))
     return spec.model_copy(update=filled), sentence
@@ -117,9 +132,7 @@ def unavailable(task: Task) -> str | None:
             task.data.load()
             _answers[task.data.name] = None
         except NotAvailable as error:
-            _answers[task.data.name] = str(error)
-        except DataError:
-            raise
+            _answers[task.data.name] = " ".join(str(error).split())
     return _answers[task.data.name]
 
 
@@ -129,10 +142,12 @@ def device_of(name: str) -> tuple[torch.device, str | None]:
         device = torch.device(name)
     except RuntimeError:
         raise ValueError(f"unknown device '{name}'; known: cpu, cuda, cuda:0 …") from None
-    if device.type not in ("cpu", "cuda"):
+    if device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
         raise ValueError(f"unknown device '{name}'; known: cpu, cuda, cuda:0 …")
     if device.type == "cuda" and not torch.cuda.is_available():
         return device, "this machine has no CUDA device that PyTorch can use"
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        return device, f"this machine has {torch.cuda.device_count()} CUDA devices, and no '{name}'"
     return device, None
 
 

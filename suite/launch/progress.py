@@ -56,4 +56,9 @@ class Reporter:
         if done <= 0:
             return "time left unknown"
         seconds = (time.monotonic() - self.start) * max(self.total - done, 0.0) / done
-        return f"{int(seconds // 60)}:{int(seconds % 60):02d} left"
+        return f"{clock(seconds)} left"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds: 2:05 min."""
+    return f"{int(seconds // 60)}:{int(seconds % 60):02d} min"

@@ -7,9 +7,10 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +21,18 @@ from suite.experiments import EXPERIMENTS, Experiment
 from suite.launch import describe
 from suite.launch.local import Job, Outcome, Pool
 from suite.launch.plan import Plan, plan, seconds, task_of, unavailable
-from suite.launch.progress import Reporter
+from suite.launch.progress import Reporter, clock
+from suite.report.catalogue import BASELINES
 from suite.runs import Costs, Run, SpeedSpec, Store, TrainSpec, Where, frame, where
 from suite.runs.machine import cores
 from suite.runs.store import replace
+from suite.training.speed import spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SPEED_SECONDS = 6.0  # weight of a timing job in the progress bar
+SPEED_SECONDS = 8.0  # weight of a timing job in the progress bar
+WEIGHED = 3  # processes in which the peak memory of a step is measured
 
 
 @dataclass
@@ -54,6 +58,7 @@ def run(
     device: str = "cpu",
     engine: str | None = None,
     units: int | None = None,
+    speed: bool | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
 ) -> pd.DataFrame:
@@ -61,7 +66,7 @@ def run(
     made = EXPERIMENTS.get(experiment, experiment) if isinstance(experiment, str) else experiment
     if isinstance(made, str):
         raise ValueError(names.unknown(made, EXPERIMENTS, "experiment"))
-    specs = made.specs(cells, tasks, seeds, device, engine, units)
+    specs = made.specs(cells, tasks, seeds, device, engine, units, speed)
     return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
 
 
@@ -70,13 +75,14 @@ def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
     return Path(out) if out is not None else Path("reports") / "local" / experiment.name
 
 
-def prepare(experiment: Experiment, specs: Sequence[TrainSpec | SpeedSpec], out: Path) -> tuple[Plan, Where]:
-    """The plan of an experiment here. Damaged records are named and left alone."""
-    del experiment
+def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: bool = False) -> tuple[Plan, Where]:
+    """The plan of some specs here. Damaged records are named and left alone; a run whose weights are wanted and missing is no result."""
     here = where(accelerator([spec.device for spec in specs]))
     earlier, skipped = Store(out / "runs").read()
     for path, reason in skipped:
         print(f"carrousel: skipped '{path}': {reason}", file=sys.stderr)
+    if save_weights:
+        earlier = [run for run in earlier if run.spec.kind == "speed" or (out / "weights" / f"{run.id}.safetensors").exists()]
     return plan(specs, earlier, here.machine), here
 
 
@@ -91,18 +97,21 @@ def carry_out(
 ) -> Carried:
     """Run what is missing, one record a run as soon as it ends, then write the page."""
     with writable(out):
-        todo, here = prepare(experiment, specs, out)
+        todo, here = prepare(specs, out, save_weights)
+        cells = describe.describe_cells({spec.cell: spec.units for spec in specs})  # a cell that cannot be described says so now
         kept = Kept(Store(out / "runs"), here, list(todo.found), _known_baselines(out))
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
         tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))
         jobs = [_training(group, out, save_weights) for group in todo.train]
         jobs += [Job("baselines", {"task": text}, text) for text in tasks if unavailable(task_of(text)) is None and _key(text) not in kept.baselines]
-        _sweep(out, [job.payload["checkpoint"] for job in jobs if job.name == "train"])
+        guess = sum(job.weight for job in jobs) / (workers or cores()) + SPEED_SECONDS * len(todo.speed)
+        print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + SPEED_SECONDS * len(todo.speed), todo.missing) as reporter:
             _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
             for group in todo.speed:  # alone on the machine
-                reporter.finish(SPEED_SECONDS, [line(run) for run in kept.record(_timed(group, here))])
-        _write_catalogue(experiment, command, specs, tasks, kept, out)
+                with cut_off(kept, partial(list, group)):
+                    reporter.finish(SPEED_SECONDS, [line(run) for run in kept.record(_timed(group, here))])
+        _write_catalogue(experiment, command, cells, tasks, kept, out)
     from suite.report.site import render
 
     return Carried(out, kept.runs, render(out))
@@ -129,28 +138,35 @@ class Kept:
 def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter) -> None:
     """Every training group and baseline; on Ctrl-C those under way are recorded as cut off."""
     pool = Pool(workers)
-    try:
-        with pool:
-            for outcome in pool.run(jobs):
-                job = outcome.job
-                if outcome.kind == "progress":
-                    reporter.moved(sum(other.weight * other.progress for _, other in pool.running.values()))
-                elif job.name == "baselines":
-                    kept.baselines[_key(job.about)] = outcome.value if outcome.kind == "done" else []
-                    reporter.finish(job.weight, [])
-                else:
-                    ended = kept.record(_trained(outcome, kept.here))
+    with cut_off(kept, lambda: [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]), pool:
+        for outcome in pool.run(jobs):
+            job = outcome.job
+            if outcome.kind == "progress":
+                reporter.moved(sum(other.weight * other.progress for _, other in pool.running.values()))
+            elif job.name == "baselines":
+                kept.baselines[_key(job.about)] = outcome.value if outcome.kind == "done" else []
+                if outcome.kind != "done":
+                    print(f"carrousel: the trivial baselines of {job.about} are missing: {outcome.value}", file=sys.stderr)
+                reporter.finish(job.weight, [])
+            else:
+                ended = kept.record(_trained(outcome, kept.here))
+                if outcome.kind == "done":
                     job.payload["checkpoint"].unlink(missing_ok=True)  # the result is safe
-                    reporter.finish(job.weight, [line(run) for run in ended])
+                reporter.finish(job.weight, [line(run) for run in ended])
+
+
+@contextmanager
+def cut_off(kept: Kept, under_way: Callable[[], Iterable[TrainSpec | SpeedSpec]]) -> Iterator[None]:
+    """On Ctrl-C, a record for every run that was under way."""
+    try:
+        yield
     except KeyboardInterrupt:
-        under_way = [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]
-        kept.record(Run(id=spec.id, spec=spec, status="cut off", where=kept.here) for spec in under_way)
+        kept.record(Run(id=spec.id, spec=spec, status="cut off", where=kept.here) for spec in under_way())
         raise
 
 
-def _write_catalogue(experiment: Experiment, command: str, specs: Sequence[TrainSpec | SpeedSpec], tasks: Sequence[str], kept: Kept, out: Path) -> None:
+def _write_catalogue(experiment: Experiment, command: str, cells: list[dict[str, Any]], tasks: Sequence[str], kept: Kept, out: Path) -> None:
     """What the page needs beside the records; the baselines apart, for the next run."""
-    cells = dict.fromkeys(spec.cell for spec in specs)
     found = {text: kept.baselines.get(_key(text), []) for text in tasks}
     described = describe.describe(experiment.name, experiment.question, command, cells, tasks, found)
     described["runs"] = sorted(run.file for run in kept.runs)
@@ -178,8 +194,8 @@ def _training(group: list[TrainSpec], out: Path, save_weights: bool) -> Job:
 def _trained(outcome: Outcome, here: Where) -> list[Run]:
     group: list[TrainSpec] = outcome.job.about
     there = here.model_copy(update={"threads": group[0].threads, "replicas": len(group)})
-    if outcome.kind == "failed":
-        return [Run(id=s.id, spec=s, status=f"failed: {outcome.value}", where=there) for s in group]
+    if outcome.kind != "done":
+        return [Run(id=s.id, spec=s, status=f"{outcome.kind}: {outcome.value}", where=there) for s in group]
     return [
         Run(id=spec.id, spec=spec, status=status, score=score, curve=curve, costs=costs, where=there)
         for spec, (status, score, curve, costs) in zip(group, outcome.value, strict=True)
@@ -190,19 +206,19 @@ def _timed(group: list[SpeedSpec], here: Where) -> list[Run]:
     """Peak memory of each spec in a process of its own, then all their timings interleaved in one."""
     there = here.model_copy(update={"threads": group[0].threads, "replicas": group[0].replicas})
     with Pool(1, group[0].threads) as pool:
-        peaks = {o.job.about: o for o in pool.run([Job("peak", {"spec": spec}, spec.id) for spec in group]) if o.kind != "progress"}
+        weighed = [o for o in pool.run([Job("peak", {"spec": spec}, spec.id) for spec in group for _ in range(WEIGHED)]) if o.kind == "done"]
         (times,) = (o for o in pool.run([Job("times", {"specs": group})]) if o.kind != "progress")
     runs = []
     for number, spec in enumerate(group):
-        result = times.value if times.kind == "failed" else times.value[number]
+        result = times.value if times.kind != "done" else times.value[number]
         if isinstance(result, str):
             runs.append(Run(id=spec.id, spec=spec, status=f"failed: {result}", where=there))
             continue
         counted = describe.describe_cell(spec.cell, spec.units, spec.inputs)
-        peak = peaks[spec.id].value if peaks[spec.id].kind == "done" else None
+        peaks = [o.value for o in weighed if o.job.about == spec.id and o.value is not None]
         state = counted["state"] * (4 if spec.dtype == "float32" else 8)
         costs = Costs(
-            parameters=counted["parameters"], multiply_adds=counted["multiply_adds"], state_bytes=state, step=result[0], forward=result[1], peak_bytes=peak
+            parameters=counted["parameters"], multiply_adds=counted["multiply_adds"], state_bytes=state, step=result[0], forward=result[1], peak_bytes=spread(peaks) if peaks else None
         )
         runs.append(Run(id=spec.id, spec=spec, status="done", costs=costs, where=there))
     return runs
@@ -219,17 +235,10 @@ def _key(text: str) -> str:
 
 def _known_baselines(out: Path) -> dict[str, Any]:
     try:
-        known = json.loads((out / "baselines.json").read_text(encoding="utf-8"))
-        return {key: value for key, value in known.items() if value} if isinstance(known, dict) else {}
+        known = BASELINES.validate_json((out / "baselines.json").read_bytes())
     except (OSError, ValueError):
         return {}
-
-
-def _sweep(out: Path, wanted: Sequence[Path]) -> None:
-    """Checkpoints that no group of this plan resumes from."""
-    for path in (out / "checkpoints").glob("*"):
-        if path not in wanted:
-            path.unlink(missing_ok=True)
+    return {key: [b.model_dump() for b in value] for key, value in known.items() if value}
 
 
 @contextmanager

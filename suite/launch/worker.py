@@ -11,16 +11,26 @@ from typing import Any
 
 import torch
 
+from suite.engines import Refused
+
 EVERY = 0.5  # seconds between two words of progress
 
 
 def work(job: str, payload: dict[str, Any], connection: Connection) -> None:
     """Carry out a job and send ("done", result), or ("failed", sentence) if it raises."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
-    last = 0.0
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means, and says so by SIGTERM
+    last, stop = 0.0, False
+
+    def told(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGTERM, told)
 
     def progress(done: int, steps: int) -> None:
         nonlocal last
+        if stop:
+            raise SystemExit
         if time.monotonic() - last > EVERY:
             last = time.monotonic()
             connection.send(("progress", done / steps))
@@ -29,6 +39,8 @@ def work(job: str, payload: dict[str, Any], connection: Connection) -> None:
         connection.send(("done", JOBS[job](payload, progress)))
     except (BrokenPipeError, ConnectionResetError):
         pass  # the driver is gone: so are we
+    except Refused as refusal:
+        connection.send(("refused", " ".join(str(refusal).split())))
     except BaseException as error:
         connection.send(("failed", f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0][:300]}"))
 

@@ -19,7 +19,7 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
         return ""
     figure, axes = canvas()
     common = {"data": table, "x": "step", "y": "validation", "hue": "cell", "palette": look.colours, "ax": axes, "legend": False}
-    sns.lineplot(**common, units="id", estimator=None, linewidth=0.7, alpha=0.45)
+    sns.lineplot(**common, units="id", estimator=None, linewidth=0.8, alpha=0.65)
     sns.lineplot(**common, errorbar=None, linewidth=2)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     if summary.measure == "accuracy":
@@ -28,6 +28,6 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
         axes.set_yscale("log")
     axes.set_xlabel("updates")
     axes.set_ylabel(f"validation {summary.measure}")
-    last = table.sort_values("step").groupby("cell")["validation"].last()
-    words = "; ".join(f"{cell} ends near {value:.3g}" for cell, value in last.items())
+    last = table.sort_values("step").groupby(["cell", "id"])["validation"].last().groupby("cell").mean()
+    words = "; ".join(f"{cell} ends at {value:.3g} on average" for cell, value in last.items())
     return svg(figure, name, f"Learning curves on {summary.label}", f"Validation {summary.measure} over updates, {table['id'].nunique()} runs. {words}")

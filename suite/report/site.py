@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from suite.report import accuracy, learning, speed
+from suite.report.catalogue import Catalogue, read_catalogue
 from suite.report.style import Look, shown, spread
 from suite.report.summary import summaries
 from suite.runs import Run, Store, TrainSpec
@@ -23,26 +23,22 @@ RECORDS = "records.jsonl"
 
 def render(folder: Path) -> Path:
     """Write `index.html` from the records and the catalogue in a folder, and return its path."""
-    try:
-        catalogue = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"'{folder}' holds no catalogue.json; give the folder that `carrousel run` wrote") from None
-    except ValueError as error:
-        raise ValueError(f"'{folder / 'catalogue.json'}' is damaged: {error}") from None
+    catalogue = read_catalogue(folder)
     runs, skipped = records(folder)
-    if "runs" in catalogue:
-        runs = [run for run in runs if run.file in set(catalogue["runs"])]
+    wanted = None if catalogue.runs is None else set(catalogue.runs)
+    shown_runs = [run for run in runs if wanted is None or run.file in wanted]
+    if len(shown_runs) < len(runs):
+        skipped.append(f"{len(runs) - len(shown_runs)} other records of this folder belong to other commands or earlier settings and are not on this page")
     page = folder / "index.html"
-    replace(page, html(catalogue, runs, skipped))
+    replace(page, html(catalogue, shown_runs, skipped))
     return page
 
 
 def publish(folder: Path, target: Path) -> Path:
     """Page, catalogue and records as one sorted JSONL, in a folder to be committed."""
     target.mkdir(parents=True, exist_ok=True)
-    catalogue = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
-    wanted = set(catalogue.get("runs", []))
-    write_lines(target / RECORDS, [run for run in records(folder)[0] if run.file in wanted])
+    catalogue = read_catalogue(folder)
+    write_lines(target / RECORDS, [run for run in records(folder)[0] if catalogue.runs is None or run.file in catalogue.runs])
     shutil.copyfile(folder / "catalogue.json", target / "catalogue.json")
     return render(target)
 
@@ -60,9 +56,9 @@ def records(folder: Path) -> tuple[list[Run], list[str]]:
     return runs, sentences
 
 
-def html(catalogue: dict[str, Any], runs: Sequence[Run], skipped: Sequence[str]) -> str:
+def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> str:
     """The whole page."""
-    cells = [entry["name"] for entry in catalogue["cells"]]
+    cells = list(dict.fromkeys([*(entry.name for entry in catalogue.cells), *(run.spec.cell for run in runs)]))
     look = Look(cells)
     tasks = [
         {
@@ -71,7 +67,7 @@ def html(catalogue: dict[str, Any], runs: Sequence[Run], skipped: Sequence[str])
             "learning": learning.draw(summary, runs, look, f"l{number}"),
             "settings": settings(runs, summary.name),
         }
-        for number, summary in enumerate(summaries(runs, catalogue["tasks"], cells))
+        for number, summary in enumerate(summaries(runs, catalogue.tasks, cells))
     ]
     timed = [
         {"title": speed.title(shape), "figure": speed.draw(shape, group, look, f"s{number}"), "rows": speed.rows(group, look)}
@@ -85,7 +81,7 @@ def html(catalogue: dict[str, Any], runs: Sequence[Run], skipped: Sequence[str])
         cells=cells,
         tasks=tasks,
         timed=timed,
-        runs=sorted(runs, key=lambda r: (r.spec.kind, getattr(r.spec, "task", ""), cells.index(r.spec.cell) if r.spec.cell in cells else 0, getattr(r.spec, "seed", 0))),
+        runs=sorted(runs, key=lambda r: (r.spec.kind, getattr(r.spec, "task", ""), cells.index(r.spec.cell), getattr(r.spec, "seed", 0))),
         not_run=not_run(runs),
         skipped=skipped,
         machines={run.where.machine: run.where for run in runs}.values(),
@@ -101,7 +97,7 @@ def settings(runs: Sequence[Run], task: str) -> list[str]:
             s, o = run.spec, run.spec.optimiser
             ways[
                 f"{s.units} units{f', {s.layers} layers' if s.layers > 1 else ''}{f', embedding {s.embedding}' if s.embedding else ''}, readout {s.readout}, "
-                f"{o.name} at {o.lr:g} ({o.schedule}), batch {s.batch}, {s.steps:,} updates, engine {s.engine}"
+                f"{o.name} at {o.lr:g} ({o.schedule}){f', gradients clipped at norm {o.clip_norm:g}' if o.clip_norm else ''}, batch {s.batch}, {s.steps:,} updates, engine {s.engine}"
             ] += 1
     return [way for way, _ in ways.most_common()]
 

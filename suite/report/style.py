@@ -38,6 +38,7 @@ SETTINGS = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "path.simplify": False,
+    "text.parse_math": False,
 }
 
 
@@ -75,6 +76,8 @@ def logarithmic(axes: Any, low: float, high: float, text: Callable[[float], str]
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     ticks = [m * 10.0**e for e in range(-9, 12) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    if len(ticks) < 2:
+        ticks = [float(f"{low * 1.3:.2g}"), float(f"{high / 1.3:.2g}")]
     axes.set_xticks(ticks, [text(t) for t in ticks])
     axes.set_xticks([], minor=True)
 
@@ -99,7 +102,8 @@ def svg(figure: Figure, name: str, title: str, description: str) -> str:
 
 def percent(value: float) -> str:
     """A share for people: 98.1 %."""
-    return f"{100 * value:.1f} %"
+    digits = 2 if 0.999 <= value < 1 else 1
+    return f"{100 * value:.{digits}f} %"
 
 
 def spread(low: float, high: float, measure: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from suite.report.catalogue import BaselineEntry, TaskEntry
 from suite.report.style import shown
 from suite.runs import Run
 from suite.stats import Interval, mean_interval, normal_interval, share_interval
@@ -21,51 +21,56 @@ class CellScore:
     interval: Interval | None
     other: tuple[str, ...]  # how the runs ended that have no score
 
+    @property
+    def whole(self) -> bool:
+        """Whether every run counts in the mean: a cell whose bad runs have no score must not be ranked by its good ones."""
+        return self.interval is not None and not self.other
+
 
 @dataclass(frozen=True)
 class Summary:
     """One task of a page."""
 
-    task: Mapping[str, Any]
+    task: TaskEntry
     scores: tuple[CellScore, ...]
     baselines: tuple[tuple[str, Interval], ...]
 
     @property
     def name(self) -> str:
         """The task with its arguments."""
-        return str(self.task["name"])
+        return self.task.name
 
     @property
     def label(self) -> str:
         """The task as the experiment wrote it, defaults left out."""
-        return str(self.task["label"])
+        return self.task.label
 
     @property
     def measure(self) -> str:
         """The metric's name."""
-        return str(self.task["measure"])
+        return self.task.measure
 
     def better(self, a: float, b: float) -> bool:
         """Whether a is the better score."""
-        return a > b if self.task["better"] == "higher" else a < b
+        return a > b if self.task.better == "higher" else a < b
 
     @property
     def baseline(self) -> tuple[str, Interval] | None:
         """The best of the trivial baselines."""
-        ordered = sorted(self.baselines, key=lambda b: b[1].center, reverse=self.task["better"] == "higher")
+        ordered = sorted(self.baselines, key=lambda b: b[1].center, reverse=self.task.better == "higher")
         return ordered[0] if ordered else None
 
     @property
     def best(self) -> CellScore | None:
-        """The cell with the best mean, of those with an interval."""
-        ranked = sorted((s for s in self.scores if s.interval), key=lambda s: s.interval.center, reverse=self.task["better"] == "higher")  # type: ignore[union-attr]
+        """The cell with the best mean, of those all of whose runs have a score."""
+        ranked = sorted((s for s in self.scores if s.whole), key=lambda s: s.interval.center, reverse=self.task.better == "higher")  # type: ignore[union-attr]
         return ranked[0] if ranked else None
 
     @property
     def tied(self) -> list[str]:
         """Cells whose interval overlaps that of the best."""
         best = self.best
-        return [] if best is None else [s.cell for s in self.scores if s is not best and s.interval and best.interval and s.interval.overlaps(best.interval)]
+        return [] if best is None else [s.cell for s in self.scores if s is not best and s.whole and s.interval and best.interval and s.interval.overlaps(best.interval)]
 
     @property
     def winners(self) -> list[str]:
@@ -73,27 +78,44 @@ class Summary:
         if self.baseline is None:
             return []
         line = self.baseline[1]
-        return [s.cell for s in self.scores if s.interval and not s.interval.overlaps(line) and self.better(s.interval.center, line.center)]
+        return [s.cell for s in self.scores if s.whole and s.interval and not s.interval.overlaps(line) and self.better(s.interval.center, line.center)]
 
     @property
     def verdict(self) -> list[str]:
         """The task's result in one or two sentences."""
-        best = self.best
+        best, told = self.best, self.partial
         if best is None or best.interval is None:
             single = [s for s in self.scores if s.values]
-            return ["One run a cell shows no spread, so nothing can be ranked." if single else "No run of this task has a score."]
+            return [*told, "Too few runs with a score: nothing can be ranked." if single else "No run of this task has a score."]
         ranking = f"Best mean: {best.cell}, {shown(best.interval.center, self.measure)}"
-        ranking += f", tied with {listed(self.tied)}." if self.tied else ", its interval apart from all others." if len(self.scores) > 1 else "."
+        ranking += f", tied with {listed(self.tied)}." if self.tied else ", its interval apart from all others." if sum(s.whole for s in self.scores) > 1 else "."
+        return [ranking, *self.against, *told]
+
+    def solved(self, score: CellScore) -> bool:
+        """Whether a cell's mean reaches what counts as solved."""
+        if score.interval is None or not score.whole:
+            return False
+        return score.interval.center == self.task.solved or self.better(score.interval.center, self.task.solved)
+
+    @property
+    def partial(self) -> list[str]:
+        """Cells that have some runs without a score, and are not ranked for it."""
+        cells = [f"{len(s.other)} of {len(s.other) + len(s.values)} runs of {s.cell}" for s in self.scores if s.values and s.other]
+        return [f"Not ranked, for they have no score: {listed(cells)}."] if cells else []
+
+    @property
+    def against(self) -> list[str]:
+        """Who is shown to beat the best trivial baseline."""
         if self.baseline is None:
-            return [ranking]
+            return []
         name, line = self.baseline
         against = f"the best trivial baseline ({name}, {shown(line.center, self.measure)})"
         if not self.winners:
-            return [ranking, f"This budget is too small to show that any cell beats {against}."]
-        losers = [s.cell for s in self.scores if s.cell not in self.winners and (s.values or s.other)]
+            return [f"This budget is too small to show that any cell beats {against}."]
+        losers = [s.cell for s in self.scores if s.cell not in self.winners and s.whole]
         if not losers and len(self.winners) > 1:
-            return [ranking, f"Every cell beats {against}."]
-        return [ranking, f"{listed(self.winners)} {'beats' if len(self.winners) == 1 else 'beat'} {against}" + (f"; {listed(losers)} {'does' if len(losers) == 1 else 'do'} not." if losers else ".")]
+            return [f"Every cell beats {against}."]
+        return [f"{listed(self.winners)} {'beats' if len(self.winners) == 1 else 'beat'} {against}" + (f"; {listed(losers)} {'is' if len(losers) == 1 else 'are'} not shown to." if losers else ".")]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -105,34 +127,34 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
-def summaries(runs: Sequence[Run], tasks: Sequence[Mapping[str, Any]], cells: Sequence[str]) -> list[Summary]:
+def summaries(runs: Sequence[Run], tasks: Sequence[TaskEntry], cells: Sequence[str]) -> list[Summary]:
     """One summary a task, in the order of the catalogue."""
     made = []
     for task in tasks:
         scores = []
         for cell in cells:
-            mine = [r for r in runs if r.spec.kind == "train" and r.spec.task == task["name"] and r.spec.cell == cell]
+            mine = [r for r in runs if r.spec.kind == "train" and r.spec.task == task.name and r.spec.cell == cell]
             if not mine:
                 continue
             values = tuple(r.score.test for r in mine if r.score is not None and r.score.test is not None)
             other = tuple(r.status for r in mine if r.score is None or r.score.test is None)
             parameters = next((r.costs.parameters for r in mine if r.costs.parameters), None)
             scores.append(CellScore(cell, values, parameters, clipped(mean_interval(values), task), other))
-        lines = tuple((b["name"], baseline_interval(b, str(task["measure"]))) for b in task.get("baselines", []))
+        lines = tuple((b.name, baseline_interval(b, task.measure)) for b in task.baselines)
         made.append(Summary(task, tuple(scores), lines))
     return made
 
 
-def clipped(interval: Interval | None, task: Mapping[str, Any]) -> Interval | None:
+def clipped(interval: Interval | None, task: TaskEntry) -> Interval | None:
     """An interval within the values that the measure can take."""
     if interval is None:
         return None
-    top = 1.0 if task["measure"] == "accuracy" else float("inf")
+    top = 1.0 if task.measure == "accuracy" else float("inf")
     return interval._replace(low=max(interval.low, 0.0), high=min(interval.high, top))
 
 
-def baseline_interval(baseline: Mapping[str, Any], measure: str) -> Interval:
+def baseline_interval(baseline: BaselineEntry, measure: str) -> Interval:
     """The interval of a baseline over the answers of the test split."""
-    if measure == "accuracy":
-        return share_interval(baseline["score"], baseline["n"])
-    return normal_interval(baseline["score"], baseline["deviation"], baseline["n"])
+    if measure == "accuracy" and abs(baseline.deviation**2 - baseline.score * (1 - baseline.score)) < 1e-6:  # single answers, right or wrong
+        return share_interval(baseline.score, baseline.n)
+    return normal_interval(baseline.score, baseline.deviation, baseline.n)

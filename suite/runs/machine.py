@@ -71,11 +71,12 @@ def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
+        return _asked("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor() or platform.machine()
     fields = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
     flags = set(fields.get("flags", fields.get("Features", "")).split())
     units = [name for flag, name in (("amx_tile", "AMX"), ("avx512f", "AVX-512"), ("avx2", "AVX2"), ("asimd", "NEON")) if flag in flags]
-    return " ".join([fields.get("model name", platform.machine()), *units[:1]])
+    name = fields.get("model name") or " ".join([platform.machine(), fields.get("CPU implementer", ""), fields.get("CPU part", "")]).strip()
+    return " ".join([name, *units[:1]])
 
 
 def memory() -> int:
@@ -91,9 +92,14 @@ def checkout() -> tuple[str, bool | None]:
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return "", None
+    head = _asked("git", "-C", str(root), "rev-parse", "HEAD")
+    status = _asked("git", "-C", str(root), "status", "--porcelain")
+    return (head, not status) if head and status is not None else ("", None)
+
+
+def _asked(*command: str) -> str | None:
+    """What a program of the system prints; None where there is none."""
     try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)  # noqa: S607
-        status = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True)  # noqa: S607
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
-        return "", None
-    return head.stdout.strip(), not status.stdout.strip()
+        return None

@@ -32,7 +32,7 @@ class Score(Frozen):
 
 
 class Timing(Frozen):
-    """Seconds a call: median of n interleaved repeats and its 95 % interval from order statistics."""
+    """Seconds a call, or bytes of one: median of n repeats and its 95 % interval from order statistics (the range if n < 6)."""
 
     median: Amount
     low: Amount
@@ -49,7 +49,7 @@ class Costs(Frozen):
     seconds: Amount | None = None
     step: Timing | None = None
     forward: Timing | None = None
-    peak_bytes: Count | None = None
+    peak_bytes: Timing | None = None
 
 
 class Run(Frozen):
@@ -89,6 +89,8 @@ def read(text: str) -> Run:
     """A run from JSON; a ValueError of one sentence says what is wrong with it."""
     try:
         raw: Any = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply to be a record") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no whole JSON document ({error.msg} at character {error.pos} of {len(text)})") from None
     number = raw.get("schema") if isinstance(raw, dict) else None

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from suite.names import format_call
 from suite.tasks import scores
-from suite.tasks.streams import drawn
+from suite.tasks.streams import LONGEST, drawn
 from suite.tasks.task import Batch, Task
 
 
@@ -31,8 +31,8 @@ def adding(length: int = 100) -> Task:
     >>> batch.x[..., 1].sum(0), torch.allclose((batch.x[..., 0] * batch.x[..., 1]).sum(0), batch.y)
     (tensor([2., 2.]), True)
     """
-    if length < 2:
-        raise ValueError(f"adding needs a length of 2 or more, not {length}")
+    if not isinstance(length, int) or not 2 <= length <= LONGEST:
+        raise ValueError(f"adding needs a length from 2 to {LONGEST:,}, not {length!r}")
     half = length // 2
 
     def draw(n: int, generator: torch.Generator) -> Batch:

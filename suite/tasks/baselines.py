@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from suite.tasks.streams import stream_seed
 from suite.tasks.task import Batch, Task
 
 ROWS = 30_000  # answers used for fitting; enough for models this small
@@ -27,15 +28,16 @@ class Baseline(NamedTuple):
 
 def baselines(task: Task) -> list[Baseline]:
     """Every trivial baseline of a task, fitted on training examples and scored on the test split."""
-    generator = torch.Generator().manual_seed(0)
     features = {"last input": _last, "bag of inputs": _bag}
-    train, test = ([b for b in task.batches(split, 512, generator)] for split in ("train", "test"))  # noqa: C416
+    seeds = {"train": 0, "test": task.version}  # the test examples are those that cells are scored on
+    train, test = (list(task.batches(split, 256, torch.Generator().manual_seed(stream_seed(split, seed)))) for split, seed in seeds.items())
+    per = np.concatenate([batch.mask.sum(0).numpy() for batch in test]) if task.supervision == "every" else None
     y, y_test = _answers(task, train), _answers(task, test)
-    found = [_scored(task, "best constant", np.full(len(y_test), _constant(task, y)), y_test)]
+    found = [_scored(task, "best constant", np.full(len(y_test), _constant(task, y)), y_test, per)]
     for name, of in features.items():
         x, x_test = (_stack([of(task, batch) for batch in batches]) for batches in (train, test))
         model = _model(task).fit(x[:ROWS], y[:ROWS])
-        found.append(_scored(task, name, model.predict(x_test), y_test))
+        found.append(_scored(task, name, model.predict(x_test), y_test, per))
     return found
 
 
@@ -55,8 +57,14 @@ def _constant(task: Task, y: np.ndarray[Any, Any]) -> float:
     return float(np.bincount(y).argmax()) if task.better == "higher" else float(y.mean())
 
 
-def _scored(task: Task, name: str, predicted: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Baseline:
+def _scored(task: Task, name: str, predicted: np.ndarray[Any, Any], y: np.ndarray[Any, Any], per: np.ndarray[Any, Any] | None) -> Baseline:
+    """The answers of one sequence hang together: where there are several, a sequence counts once, weighted by their number."""
     values = (predicted == y).astype(float) if task.better == "higher" else (predicted - y) ** 2
+    if per is not None:
+        starts = np.concatenate([[0], per.cumsum()[:-1]])
+        mean = float(values.mean())
+        apart = (np.add.reduceat(values, starts) - mean * per) / per.mean()
+        return Baseline(name, mean, float(apart.std()), len(per))
     return Baseline(name, float(values.mean()), float(values.std()), len(values))
 
 

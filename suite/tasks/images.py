@@ -77,15 +77,15 @@ DIGITS, MNIST = Source("digits", ("all",)), Source("mnist", ("train", "test"))
 
 
 def digits_rows() -> Task:
-    """scikit-learn's digits, 8 steps of 8 pixels."""
+    """Which digit is it? scikit-learn's 1,797 handwritten digits, 8 steps of a row of 8 pixels."""
     return images("digits-rows", DIGITS, digits_split, 16.0, 8, 45 / 359, "alpaydin1998", solved=0.95)
 
 
 def digits_pixels() -> Task:
-    """scikit-learn's digits, 64 steps of 1 pixel."""
+    """Which digit is it? scikit-learn's 1,797 handwritten digits, 64 steps of one pixel."""
     return images("digits-pixels", DIGITS, digits_split, 16.0, 1, 45 / 359, "alpaydin1998", solved=0.95)
 
 
 def mnist_rows() -> Task:
-    """MNIST, 28 steps of 28 pixels."""
+    """Which digit is it? MNIST's 70,000 handwritten digits, 28 steps of a row of 28 pixels."""
     return images("mnist-rows", MNIST, mnist_split, 255.0, 28, 0.1135, "lecun1998", solved=0.98)

@@ -22,7 +22,7 @@ from suite.data import columns, held_out
 from suite.data.words import ranks
 from suite.names import format_call
 from suite.tasks import scores
-from suite.tasks.streams import stored
+from suite.tasks.streams import LONGEST, stored
 from suite.tasks.task import Batch, Source, Task
 
 SPECIAL = 2  # padding and unknown stand before the words
@@ -44,8 +44,8 @@ def encode(found: Tensor, ends: Tensor, rows: Tensor, length: int, words: int) -
 
 def imdb(length: int = 200, words: int = 10_000) -> Task:
     """Sentiment of film reviews, the last `length` words, a vocabulary of `words`."""
-    if length < 1 or words < 1:
-        raise ValueError(f"imdb needs a length and a number of words of 1 or more, not {length} and {words}")
+    if not all(isinstance(n, int) and 1 <= n <= LONGEST for n in (length, words)):
+        raise ValueError(f"imdb needs a length and a number of words from 1 to {LONGEST:,}, not {length!r} and {words!r}")
 
     def split(name: str) -> tuple[Tensor, Callable[[Tensor], Batch]]:
         where = "test" if name == "test" else "train"

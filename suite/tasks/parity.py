@@ -19,7 +19,7 @@ import torch
 
 from suite.names import format_call
 from suite.tasks import scores
-from suite.tasks.streams import drawn
+from suite.tasks.streams import LONGEST, drawn
 from suite.tasks.task import Batch, Task
 
 
@@ -31,8 +31,8 @@ def parity(length: int = 50, supervision: Literal["last", "every"] = "last", len
     >>> batch.x.flatten().tolist(), batch.y.flatten().tolist()
     ([-1.0, 1.0, 1.0, -1.0], [0, 1, 0, 0])
     """
-    if length < 1 or supervision not in ("last", "every") or lengths not in ("fixed", "random"):
-        raise ValueError(f"parity needs length >= 1, supervision 'last' or 'every', lengths 'fixed' or 'random', not {length}, {supervision!r}, {lengths!r}")
+    if not isinstance(length, int) or not 1 <= length <= LONGEST or supervision not in ("last", "every") or lengths not in ("fixed", "random"):
+        raise ValueError(f"parity needs length from 1 to {LONGEST:,}, supervision 'last' or 'every', lengths 'fixed' or 'random', not {length!r}, {supervision!r}, {lengths!r}")
 
     def draw(n: int, generator: torch.Generator) -> Batch:
         bits = torch.randint(2, (length, n), generator=generator)

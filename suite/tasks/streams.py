@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
@@ -14,6 +15,12 @@ Batches = Callable[[str, int, torch.Generator], Iterator[Batch]]
 
 DRAWN = {"train": 12_800, "validation": 1_024, "test": 2_048}
 AHEAD = 32  # batches drawn in one go
+LONGEST = 1_000_000  # steps; more is a slip of the keyboard
+
+
+def stream_seed(split: str, number: int) -> int:
+    """A seed for the examples of a split that no other split or number shares."""
+    return int.from_bytes(hashlib.sha256(f"{split}:{number}".encode()).digest()[:6], "big")
 
 
 def drawn(draw: Callable[[int, torch.Generator], Batch], counts: Mapping[str, int] = DRAWN) -> Batches:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from suite.names import format_call
 from suite.tasks import scores
-from suite.tasks.streams import drawn
+from suite.tasks.streams import LONGEST, drawn
 from suite.tasks.task import Batch, Task
 
 END, DISTRACTORS, X = 1, (2, 6), 6  # E 0, B 1, a b c d 2 … 5, X 6, Y 7
@@ -32,8 +32,8 @@ def temporal_order(length: int = 100) -> Task:
     >>> "".join("EBabcdXY"[k] for k in batch.x[:, 0].argmax(-1)[batch.mask[:, 0]]), batch.y.item()
     ('EdbdXddcabXcddcbdbcB', 0)
     """
-    if length < 10:
-        raise ValueError(f"temporal-order needs a length of 10 or more, not {length}")
+    if not isinstance(length, int) or not 10 <= length <= LONGEST:
+        raise ValueError(f"temporal-order needs a length from 10 to {LONGEST:,}, not {length!r}")
     longest, tenth = length + length // 10, length // 10
 
     def draw(n: int, generator: torch.Generator) -> Batch:

@@ -66,7 +66,7 @@ def agreement(make: Callable[[int], Cell]) -> str:
             said.append(f"{name} refuses")
             continue
         off = difference(cell, engine, inputs_of(cell), CPU)
-        assert off <= TOLERANCE, f"engine '{name}' differs by {off:.1e} of the largest value"
+        assert off <= TOLERANCE[torch.float64], f"engine '{name}' differs by {off:.1e} of the largest value"
         said.append(f"{name} {off:.0e}")
     return ", ".join(said)
 

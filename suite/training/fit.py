@@ -6,7 +6,6 @@ test score is that of the step that was best on validation.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from torch import Tensor
 from suite import catalogue
 from suite.runs.spec import Optimiser
 from suite.tasks import Task
+from suite.tasks.streams import stream_seed
 from suite.tasks.task import Batch
 from suite.training.checkpoint import Checkpoint
 from suite.training.flat import Layout
@@ -26,6 +26,8 @@ from suite.training.network import Network
 from suite.training.optimizers import RULES, update
 
 EVALUATION_BATCH = 256
+RUN = ("status", "curve", "best_step", "validation")  # what a checkpoint keeps of each replica
+STATE = ("theta", "slots", "rates", "momenta", "best", "loss_sum", "loss_steps", "step", "epoch_start", "taken", "poor", "alive")  # and of all
 Progress = Callable[[int, int], None]  # steps done, steps in all
 
 
@@ -45,7 +47,7 @@ class Fitted:
 def fit(
     network: Network,
     task: Task,
-    seeds: Sequence[int] = (0,),
+    seeds: int | Sequence[int] = (0,),
     optimiser: Optimiser | Sequence[Optimiser] = Optimiser(),  # noqa: B008 (frozen)
     *,
     batch: int = 32,
@@ -59,7 +61,7 @@ def fit(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Fitted]:
-    """Train one replica a seed. Optimisers may differ in rate and momentum, one each or one for all.
+    """Train one replica a seed (a number n stands for seeds 0 to n - 1). Optimisers may differ in rate and momentum, one each or one for all.
 
     steps           updates; `evaluate_every` of them lie between two evaluations on validation
     patience        evaluations without improvement after which a replica stops; 0 never
@@ -71,12 +73,21 @@ def fit(
     >>> [run.status for run in fit(suite.network("rnn", 8, inputs=1, outputs=2, readout="every"), task, [0, 1], steps=5)]
     ['done', 'done']
     """
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    if any(seed < 0 for seed in seeds):
+        raise ValueError(f"seeds must be 0 or more, not {min(seeds)}")
     rules = [optimiser] * len(seeds) if isinstance(optimiser, Optimiser) else list(optimiser)
     if not seeds or len(rules) != len(seeds):
         raise ValueError(f"fit needs one or more seeds and as many optimisers, not {len(seeds)} and {len(rules)}")
-    trainer = Trainer(network, task, list(seeds), rules, torch.device(device), dtype, catalogue.engine(engine))
+    if min(batch, steps, evaluate_every) < 1:
+        raise ValueError(f"batch, steps and evaluate_every must be 1 or more, not {batch}, {steps} and {evaluate_every}")
+    if (network.readout == "every") != (task.supervision == "every"):
+        raise ValueError(f"task '{task.name}' is asked at {task.supervision} step{'s' * (task.supervision == 'every')}: readout '{network.readout}' does not answer it")
+    runner = catalogue.engine(engine, network.cells[0], torch.device(device))
     kept = Checkpoint(checkpoint)
-    trainer.restore(kept.load())
+    trainer = Trainer(network, task, list(seeds), rules, torch.device(device), dtype, runner)
+    if not trainer.restore(kept.load()):
+        trainer = Trainer(network, task, list(seeds), rules, torch.device(device), dtype, runner)
     for examples in trainer.stream(batch, data_seed):
         if trainer.step >= steps or not trainer.alive:
             break
@@ -86,7 +97,11 @@ def fit(
         if kept.due():
             kept.save(trainer.saved())
         if progress:
-            progress(trainer.step, steps)
+            try:
+                progress(trainer.step, steps)
+            except BaseException:  # whoever stops us here finds everything up to this step
+                kept.save(trainer.saved())
+                raise
     trainer.finish()
     return trainer.fitted
 
@@ -205,19 +220,19 @@ class Trainer:
 
     def saved(self) -> dict[str, Any]:
         """Everything a checkpoint holds: plain data and tensors."""
-        names = ("theta", "slots", "rates", "momenta", "best", "loss_sum", "loss_steps", "step", "epoch_start", "taken", "poor", "alive")
-        runs = [{"status": r.status, "curve": r.curve, "best_step": r.best_step, "validation": r.validation} for r in self.fitted]
-        return {"runs": runs, **{name: getattr(self, name) for name in names}}
+        runs = [{name: getattr(run, name) for name in RUN} for run in self.fitted]
+        return {"runs": runs, **{name: getattr(self, name) for name in STATE}}
 
-    def restore(self, saved: dict[str, Any] | None) -> None:
-        """The reverse of `saved`."""
+    def restore(self, saved: dict[str, Any] | None) -> bool:
+        """The reverse of `saved`; false for what is no checkpoint of this run, which then begins again."""
         if saved is None:
-            return
-        for run, fields in zip(self.fitted, saved.pop("runs"), strict=True):
-            vars(run).update(fields)
-        vars(self).update(saved)
-
-
-def stream_seed(split: str, number: int) -> int:
-    """A seed for the examples of a split that no other split or number shares."""
-    return int.from_bytes(hashlib.sha256(f"{split}:{number}".encode()).digest()[:6], "big")
+            return True
+        try:
+            if set(saved) != {"runs", *STATE} or saved["best"].shape != self.best.shape or saved["theta"].shape[1:] != self.theta.shape[1:]:
+                return False
+            for run, fields in zip(self.fitted, saved["runs"], strict=True):
+                vars(run).update({name: fields[name] for name in RUN})
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return False
+        vars(self).update({name: saved[name] for name in STATE})
+        return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from suite import catalogue
 from suite.runs.run import Costs, Point, Score
@@ -61,7 +63,10 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
     results: list[Result] = []
     for spec, run in zip(specs, fitted, strict=True):
         if keep is not None and run.validation is not None:
-            weights.save(keep / f"{spec.id}.safetensors", net, run.weights, spec=spec.model_dump(), test=run.test)
+            try:
+                weights.save(keep / f"{spec.id}.safetensors", net, run.weights, spec=spec.model_dump(), test=run.test)
+            except (OSError, SafetensorError) as error:  # the result is worth more than the weights
+                print(f"carrousel: weights of {spec.id} are not kept: {error}", file=sys.stderr)
         score = Score(best_step=run.best_step, validation=run.validation, test=run.test) if run.validation is not None else None
         points = tuple(Point(step=int(p["step"]), loss=p["loss"], validation_loss=p["validation_loss"], validation=p["validation"]) for p in run.curve)
         results.append((run.status, score, points, costs))

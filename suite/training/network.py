@@ -16,12 +16,13 @@ from torch.nn import functional
 
 from suite import catalogue
 from suite.cells import Cell
-from suite.engines import Engine, unroll
+from suite.engines import ENGINES, Engine, unroll
 
 Readout = Literal["last", "mean", "every"]
 
 # torch's elementwise kernels take the last few numbers of a tensor, up to 31, one by one, and tanh or sigmoid of one by
-# one differs from that of many in the last bit. Where batch x units is whole blocks, a replica has the same bits together as alone.
+# one differs from that of many in the last bit. Where batch x units is whole blocks, and more
+# than one row, a replica has the same bits together as alone.
 BLOCK = 32
 
 
@@ -73,10 +74,12 @@ class Network:
             drawn[name] = (2 * torch.rand(1, *shape, generator=generator) - 1) * bound
         return drawn
 
-    def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor, engine: Engine) -> Tensor:
-        """The answer to x (T, B, I) or tokens (T, B): (R, B, O), or (T, R, B, O) if every step is read."""
+    def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None = None, engine: Engine = ENGINES["hoisted"]) -> Tensor:
+        """The answer to x (T, B, I) or tokens (T, B): (R, B, O), or (T, R, B, O) if every step is read; mask (T, B)."""
+        if mask is None:
+            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         batch, every = mask.shape[1], mask.all()
-        x, mask = padded(x, mask, BLOCK // math.gcd(BLOCK, *(cell.units for cell in self.cells)))
+        x, mask = padded(x, mask, max(2, BLOCK // math.gcd(BLOCK, *(cell.units for cell in self.cells))))
         y = embed(params["embedding.w"], x) if self.embedding else x.unsqueeze(1)
         valid = None if every else mask.unsqueeze(1)
         last = y
@@ -129,6 +132,8 @@ def network(
     widths = [units] * len(listed) if isinstance(units, int) else list(units)
     if not listed or len(widths) != len(listed):
         raise ValueError(f"{len(listed)} layers need as many units, one number for all or one each, not {units}")
+    if min(inputs, outputs) < 1 or embedding < 0:
+        raise ValueError(f"inputs and outputs must be 1 or more and embedding 0 or more, not {inputs}, {outputs} and {embedding}")
     if readout not in ("last", "mean", "every"):
         raise ValueError(f"readout must be 'last', 'mean' or 'every', not {readout!r}")
     made = [catalogue.cell(c, u) if isinstance(c, str) else c for c, u in zip(listed, widths, strict=True)]

@@ -40,18 +40,30 @@ def times(specs: Sequence[SpeedSpec]) -> list[tuple[Timing, Timing] | str]:
     torch.set_num_threads(specs[0].threads)
     device, contestants, found = torch.device(specs[0].device), {}, {}
     for number, spec in enumerate(specs):
-        cell = catalogue.cell(spec.cell, spec.units)
-        engine = catalogue.engine(spec.engine)
-        off = difference(catalogue.cell(spec.cell, min(spec.units, 7)), engine, min(spec.inputs, 7), device)
-        if not off <= TOLERANCE:
-            found[number] = f"engine '{spec.engine}' differs from the reference by {off:.1e} on '{spec.cell}'; no speed is published"
-            continue
-        contestants[f"{number} step"], contestants[f"{number} forward"] = calls(spec, cell, engine, spec.length, spec.batch)
-    seconds = {name: _timing(values) for name, values in interleaved(contestants, specs[0].repeats, device).items()}
+        cell, engine = catalogue.cell(spec.cell, spec.units), catalogue.engine(spec.engine)
+        sentence = barred(cell, engine, spec, device)
+        if sentence:
+            found[number] = sentence
+        else:
+            contestants[f"{number} step"], contestants[f"{number} forward"] = calls(spec, cell, engine, spec.length, spec.batch)
+    seconds = {name: spread(values) for name, values in interleaved(contestants, specs[0].repeats, device).items()}
     return [found[n] if n in found else (seconds[f"{n} step"], seconds[f"{n} forward"]) for n in range(len(specs))]
 
 
-def _timing(values: list[float]) -> Timing:
+def barred(cell: Cell, engine: Engine, spec: SpeedSpec, device: torch.device) -> str | None:
+    """The sentence why a cell is not timed on an engine: it does not agree with the reference, in float64 and in the dtype timed."""
+    for dtype in dict.fromkeys((torch.float64, getattr(torch, spec.dtype))):
+        try:
+            off = difference(cell, engine, spec.inputs, device, dtype)
+        except Exception as error:  # whatever a contestant raises, the others are timed
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        if not off <= TOLERANCE[dtype]:
+            return f"engine '{spec.engine}' differs from the reference by {off:.1e} on '{spec.cell}' in {dtype}; no speed is published"
+    return None
+
+
+def spread(values: Sequence[float]) -> Timing:
+    """Median, interval and number of some measurements."""
     interval = median_interval(values)
     return Timing(median=interval.center, low=interval.low, high=interval.high, n=interval.n)
 

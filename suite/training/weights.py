@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from suite.cells import CELLS, Cell, digest
+from suite.names import unknown
 from suite.training.network import Network, network
 
 
@@ -18,6 +21,7 @@ def save(path: Path, net: Network, weights: Mapping[str, Tensor], **about: Any) 
     """Write weights so that `suite.load` finds the network again."""
     described = {
         "cells": [cell.name for cell in net.cells],
+        "digests": [digest(cell) for cell in net.cells],
         "units": [cell.units for cell in net.cells],
         "inputs": net.inputs,
         "outputs": net.outputs,
@@ -25,14 +29,17 @@ def save(path: Path, net: Network, weights: Mapping[str, Tensor], **about: Any) 
         "embedding": net.embedding,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in weights.items()}, path, {"network": json.dumps(described), "about": json.dumps(about)})
+    scratch = path.with_suffix(".part")
+    save_file({name: value.contiguous() for name, value in weights.items()}, scratch, {"network": json.dumps(described), "about": json.dumps(about)})
+    os.replace(scratch, path)
 
 
-def load(path: str | Path) -> tuple[Network, dict[str, Tensor]]:
+def load(path: str | Path, cells: Sequence[Callable[[int], Cell]] = ()) -> tuple[Network, dict[str, Tensor]]:
     """The network and the weights of a file that `save` or a run wrote.
 
-    Cells are found by their names in the catalogue; a name with a module path is refused, for a file that is
-    read must not import code.
+    Cells are found by their names in the catalogue and among `cells`, your own as callables units -> Cell: a file that
+    is read never imports code. Equations that differ from those that were trained are an error. To predict:
+    `network(weights, x)` with x (T, B, inputs), which gives (1, B, outputs).
     """
     try:
         with safe_open(str(path), framework="pt") as opened:
@@ -43,13 +50,22 @@ def load(path: str | Path) -> tuple[Network, dict[str, Tensor]]:
     if not isinstance(described, dict):
         raise ValueError(f"'{path}' holds tensors and no description of a network; was it written by carrousel?")
     try:
-        cells = [str(name) for name in described.pop("cells")]
-        if any(":" in name for name in cells):
-            raise ValueError(f"it names cells of another package ({', '.join(cells)}); build the network yourself and read the tensors with safetensors")
-        net = network(cells, **described)
-    except (KeyError, TypeError, ValueError) as error:
+        names, digests = [str(name) for name in described.pop("cells")], described.pop("digests")
+        own = {make(units).name: make for make in cells for units in described["units"][:1]}
+        made = [own[name](units) if name in own else named(name, units) for name, units in zip(names, described.pop("units"), strict=True)]
+        if [digest(cell) for cell in made] != digests:
+            raise ValueError(f"the equations of {', '.join(names)} here are not those that were trained")
+        net = network(made, [cell.units for cell in made], **described)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"'{path}' does not describe a network that this version has: {error}") from None
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if found != {name: (1, *shape) for name, shape in net.shapes().items()}:
         raise ValueError(f"'{path}' holds tensors that are not those of the network it describes")
     return net, weights
+
+
+def named(name: str, units: int) -> Cell:
+    """A cell of the catalogue, by name alone."""
+    if name not in CELLS:
+        raise ValueError(f"{unknown(name, CELLS, 'cell')}; pass your own as load(path, cells=[my_cell])")
+    return CELLS[name](units)

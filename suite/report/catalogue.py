@@ -1,0 +1,77 @@
+"""The catalogue and the baselines that a run writes beside its records, checked when they are read: they may come from strangers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Plain(BaseModel):
+    """Values keep their types; fields of a later version are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class BaselineEntry(Plain):
+    """The score of one trivial baseline."""
+
+    name: str
+    score: Finite
+    deviation: Finite
+    n: Annotated[int, Field(ge=1)]
+
+
+class CellEntry(Plain):
+    """A cell's table and source."""
+
+    name: str
+    rows: list[tuple[str, str]] = Field(default=[], strict=False)
+    states: list[str] = []
+    extras: list[str] = []
+    source: list[str] = []
+    paper: str = ""
+
+
+class TaskEntry(Plain):
+    """A task's rule and the scores its results lie between."""
+
+    name: str
+    label: str
+    about: str
+    measure: str
+    better: Literal["higher", "lower"]
+    chance: Finite
+    solved: Finite
+    baselines: list[BaselineEntry] = []
+
+
+class Catalogue(Plain):
+    """`catalogue.json`; `runs` names the records of the command, all where it is None."""
+
+    experiment: str
+    question: str
+    command: str
+    made: str = ""
+    cells: list[CellEntry]
+    tasks: list[TaskEntry]
+    references: list[dict[str, str]] = []
+    runs: list[str] | None = None
+
+
+BASELINES = TypeAdapter(dict[str, list[BaselineEntry]])
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """The catalogue of a folder of records; a ValueError of one sentence if there is none."""
+    path = folder / "catalogue.json"
+    try:
+        return Catalogue.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ValueError(f"'{folder}' holds no catalogue.json; give the folder that `carrousel run` wrote") from None
+    except ValidationError as error:
+        first: dict[str, Any] = dict(error.errors()[0])
+        raise ValueError(f"'{path}' is damaged: {'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}") from None
