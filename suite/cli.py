@@ -95,9 +95,10 @@ def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
         for entry in entries:
             click.echo(f"{entry['name']:20s}{entry['measure']:>20s}{entry['chance']:>10.4g}{entry['solved']:>10.4g}  {entry['about']}")
         return 0
-    shown = {"cells": ("parameters", "multiply_adds", "state")}.get(what, ("about",))
+    shown = {"cells": ("parameters", "multiply_adds", "state_bytes")}.get(what, ("about",))
     if what == "cells":
-        click.echo(f"{'':20s}" + "".join(f"{column.replace('_', '-'):>15s}" for column in shown) + f"   at {units} units, {inputs} inputs")
+        click.echo(f"at {units} units and {inputs} inputs, float32")
+        click.echo(f"{'':20s}" + "".join(f"{column.replace('_', '-'):>15s}" for column in shown))
     for entry in entries:
         cells = [f"{entry[c]:>15,}" if isinstance(entry[c], int) else f"{entry[c]:.4g}" if isinstance(entry[c], float) else str(entry[c]) for c in shown]
         note = f"   (at {entry['inputs']} inputs, as it needs)" if what == "cells" and entry["inputs"] != inputs else ""

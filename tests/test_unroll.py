@@ -342,3 +342,11 @@ def test_a_wrong_table_is_caught_when_the_cell_is_made(sentence):
 def test_units_are_a_whole_number(name, units):
     with pytest.raises(ValueError, match="must be a whole number of units, 1 to 1,000,000, not"):
         suite.cell(name, units)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_input_that_is_not_finite_is_counted(value):
+    x = normal(5, 1, 2, INPUTS)
+    x[2, 0, 1, 0] = value
+    with pytest.raises(ValueError, match="x has 1 values that are not finite, of 30"):
+        suite.unroll(LSTM, drawn(LSTM), x)

@@ -2,9 +2,10 @@
 
 `lstm97` is Hochreiter & Schmidhuber's: no forget gate, g in [-2, 2], h in [-1, 1]; every row hears the gates of the step
 before; no error re-enters through h, i or o (`lstm97-full`: it does). `lstm2000` (Gers et al.) adds forget gates, and its
-rows hear no gates; not `lstm`, which has tanh. `lstm1` … `lstm3` (Lu & Salem): gates hear the state with a bias, the
-state, a bias; `lstm4`, `lstm5` (Akandeh & Salem): the state through a diagonal, that and a bias. Not `lstm-nig` and kin,
-whose remaining gates hear everything. `lstm-peephole-full` and `lstm-use-gate` need a second product in the step.
+rows hear no gates; its paper trains it with a truncated gradient, here it has the whole one; not `lstm`, which has tanh.
+`lstm1` … `lstm3` (Lu & Salem): gates hear the state with a bias, the state, a bias; `lstm4`, `lstm5` (Akandeh & Salem): the
+state through a diagonal, that and a bias. Not `lstm-nig` and kin, whose remaining gates hear everything.
+`lstm-peephole-full` and `lstm-use-gate` need a second product in the step.
 
 Weights are (row, inputs) from x, (row, units) from h, (row, blocks) from a gate; biases (1, row); u (1, units). A row is as
 wide as the cells for z, as the blocks for a gate. Keys: hochreiter1997, gers2000, gers2002, lu2017, akandeh2017.

@@ -52,7 +52,8 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
     if inputs is None:
         return made
     counted = cell.takes or inputs
-    return made | {"units": units, "inputs": counted} | cell.costs(counted)
+    costs = cell.costs(counted)
+    return made | {"units": units, "inputs": counted} | costs | {"state_bytes": 4 * costs["state"]}
 
 
 def equations(function: Any) -> str:

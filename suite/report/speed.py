@@ -44,8 +44,8 @@ def draw(shape: Shape, runs: Sequence[Run], look: Look, name: str) -> str:
         _marks(memory, [run.costs.peak_bytes for run in ordered], ordered, labels, look, 2**-20, True)
     bounds = [1e3 * t for run in ordered for timing in (run.costs.step, run.costs.forward) if timing for t in (timing.low, timing.high)]
     logarithmic(time, min(bounds) / 1.15, max(bounds) * 1.15, lambda v: f"{v:g}")
-    memory.set_xlim(left=0)
-    time.invert_yaxis()
+    memory.set_xlim(0, 1.08 * max([2**-20 * run.costs.peak_bytes.high for run in ordered if run.costs.peak_bytes], default=1.0))
+    time.set_ylim(len(ordered) - 0.5, -0.5)
     time.set(xlabel="ms, log scale: filled a training step, hollow a forward pass", ylabel="")
     memory.set(xlabel="peak memory of a training step, MiB", ylabel="")
     words = "; ".join(f"{label} {1e3 * run.costs.step.median:.3g} ms a step" for label, run in zip(labels, ordered, strict=True) if run.costs.step)
