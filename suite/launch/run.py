@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import sys
 import tempfile
@@ -19,20 +18,19 @@ import torch
 from suite import names
 from suite.experiments import EXPERIMENTS, Experiment
 from suite.launch import describe
-from suite.launch.local import Job, Outcome, Pool
-from suite.launch.plan import Plan, plan, seconds, task_of, unavailable
+from suite.launch.jobs import timed, trained, training
+from suite.launch.local import Job, Pool
+from suite.launch.plan import Plan, plan, task_of, unavailable
 from suite.launch.progress import Reporter, clock
 from suite.report.catalogue import BASELINES
-from suite.runs import Costs, Run, SpeedSpec, Store, TrainSpec, Where, frame, where
+from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
 from suite.runs.machine import cores
 from suite.runs.store import replace
-from suite.training.speed import spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPEED_SECONDS = 8.0  # weight of a timing job in the progress bar
-WEIGHED = 3  # processes in which the peak memory of a step is measured
 
 
 @dataclass
@@ -102,7 +100,7 @@ def carry_out(
         kept = Kept(Store(out / "runs"), here, list(todo.found), _known_baselines(out))
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
         tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))
-        jobs = [_training(group, out, save_weights) for group in todo.train]
+        jobs = [training(group, out, save_weights) for group in todo.train]
         jobs += [Job("baselines", {"task": text}, text) for text in tasks if unavailable(task_of(text)) is None and _key(text) not in kept.baselines]
         guess = sum(job.weight for job in jobs) / (workers or cores()) + SPEED_SECONDS * len(todo.speed)
         print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
@@ -110,7 +108,7 @@ def carry_out(
             _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
             for group in todo.speed:  # alone on the machine
                 with cut_off(kept, partial(list, group)):
-                    reporter.finish(SPEED_SECONDS, [line(run) for run in kept.record(_timed(group, here))])
+                    reporter.finish(SPEED_SECONDS, [line(run) for run in kept.record(timed(group, here))])
         _write_catalogue(experiment, command, cells, tasks, kept, out)
     from suite.report.site import render
 
@@ -149,7 +147,7 @@ def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter
                     print(f"carrousel: the trivial baselines of {job.about} are missing: {outcome.value}", file=sys.stderr)
                 reporter.finish(job.weight, [])
             else:
-                ended = kept.record(_trained(outcome, kept.here))
+                ended = kept.record(trained(outcome, kept.here))
                 if outcome.kind == "done":
                     job.payload["checkpoint"].unlink(missing_ok=True)  # the result is safe
                 reporter.finish(job.weight, [line(run) for run in ended])
@@ -183,45 +181,6 @@ def line(run: Run) -> str:
         return f"speed {spec.cell} {spec.engine} {shape}: {run.status}{figures}"
     test = "" if run.score is None or run.score.test is None else f", test {task_of(spec.task).measure} {run.score.test:.4f}"
     return f"{spec.task} {spec.cell} seed {spec.seed}: {run.status}{test}"
-
-
-def _training(group: list[TrainSpec], out: Path, save_weights: bool) -> Job:
-    key = hashlib.sha256("".join(spec.id for spec in group).encode()).hexdigest()[:16]
-    payload = {"specs": group, "checkpoint": out / "checkpoints" / f"{key}.pt", "keep": out / "weights" if save_weights else None}
-    return Job("train", payload, group, seconds(group))
-
-
-def _trained(outcome: Outcome, here: Where) -> list[Run]:
-    group: list[TrainSpec] = outcome.job.about
-    there = here.model_copy(update={"threads": group[0].threads, "replicas": len(group)})
-    if outcome.kind != "done":
-        return [Run(id=s.id, spec=s, status=f"{outcome.kind}: {outcome.value}", where=there) for s in group]
-    return [
-        Run(id=spec.id, spec=spec, status=status, score=score, curve=curve, costs=costs, where=there)
-        for spec, (status, score, curve, costs) in zip(group, outcome.value, strict=True)
-    ]
-
-
-def _timed(group: list[SpeedSpec], here: Where) -> list[Run]:
-    """Peak memory of each spec in a process of its own, then all their timings interleaved in one."""
-    there = here.model_copy(update={"threads": group[0].threads, "replicas": group[0].replicas})
-    with Pool(1, group[0].threads) as pool:
-        weighed = [o for o in pool.run([Job("peak", {"spec": spec}, spec.id) for spec in group for _ in range(WEIGHED)]) if o.kind == "done"]
-        (times,) = (o for o in pool.run([Job("times", {"specs": group})]) if o.kind != "progress")
-    runs = []
-    for number, spec in enumerate(group):
-        result = times.value if times.kind != "done" else times.value[number]
-        if isinstance(result, str):
-            runs.append(Run(id=spec.id, spec=spec, status=f"failed: {result}", where=there))
-            continue
-        counted = describe.describe_cell(spec.cell, spec.units, spec.inputs)
-        peaks = [o.value for o in weighed if o.job.about == spec.id and o.value is not None]
-        state = counted["state"] * (4 if spec.dtype == "float32" else 8)
-        costs = Costs(
-            parameters=counted["parameters"], multiply_adds=counted["multiply_adds"], state_bytes=state, step=result[0], forward=result[1], peak_bytes=spread(peaks) if peaks else None
-        )
-        runs.append(Run(id=spec.id, spec=spec, status="done", costs=costs, where=there))
-    return runs
 
 
 def _threads(todo: Plan) -> int:
