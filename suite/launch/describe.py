@@ -46,6 +46,7 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
         "rows": [[row, sources] for affine, _ in cell.stages for row, sources in affine.items()],
         "states": list(cell.state),
         "extras": list(cell.extra),
+        "equations": _written(functions[0]),
         "source": [equations(function) for function in functions],
         "paper": cell.paper,
     }
@@ -56,25 +57,35 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
     return made | {"units": units, "inputs": counted} | costs | {"state_bytes": 4 * costs["state"]}
 
 
+def _written(function: Any) -> str:
+    """The equations that the docstring of a cell's file sets out, indented there."""
+    lines = (inspect.getdoc(inspect.getmodule(function)) or "").splitlines()
+    return textwrap.dedent("\n".join(line for line in lines if line.startswith("    ")))
+
+
 def equations(function: Any) -> str:
-    """The source of a stage's function without its docstring; of a family's method, its other methods and the fields of this member too."""
-    family = getattr(function, "__self__", None)
-    if family is None or not dataclasses.is_dataclass(family):
-        return bare(function)
-    fields = [f"{f.name}={_named(getattr(family, f.name))}" for f in dataclasses.fields(family) if f.name not in ("name", "paper")]
-    methods = [m for name, m in vars(type(family)).items() if inspect.isfunction(m) and not name.startswith("__") and name != function.__name__]
-    used = [m for m in methods if m.__name__ in _reached(type(family), function.__name__)]
-    return "\n\n".join(["# " + ", ".join(fields), bare(function), *(bare(m) for m in used)])
+    """The source of a stage's function and of the helpers it calls, without docstrings; of a family's member its fields too."""
+    member = getattr(function, "__self__", None)
+    family = dataclasses.is_dataclass(member) and not isinstance(member, type)
+    changed = [f"{f.name} = {_named(getattr(member, f.name))}" for f in dataclasses.fields(member) if _changed(f, member)] if family else []  # type: ignore[arg-type]
+    head = ["# " + ", ".join(changed)] if changed else []
+    return "\n\n".join([*head, *(bare(f) for f in _reached(getattr(function, "__func__", function), type(member)))])
 
 
-def _reached(family: type, name: str) -> set[str]:
-    """Names of methods that a method calls, and those that these call."""
-    found, waiting = set[str](), [name]
+def _changed(field: Any, member: Any) -> bool:
+    return field.name not in ("name", "paper") and (field.default is dataclasses.MISSING or getattr(member, field.name) != field.default)
+
+
+def _reached(function: Any, family: type) -> list[Any]:
+    """A function, and the functions of its module and methods of its class that it calls, in the order of the calls."""
+    found, waiting = [], [function]
     while waiting:
-        code = vars(family)[waiting.pop()].__code__
-        new = {n for n in code.co_names if inspect.isfunction(vars(family).get(n))} - found
-        found |= new
-        waiting += new
+        here = waiting.pop(0)
+        if here in found or not inspect.isfunction(here):
+            continue
+        found.append(here)
+        called = [vars(family).get(name) or here.__globals__.get(name) for name in here.__code__.co_names]
+        waiting += [c for c in called if inspect.isfunction(c) and c.__module__ == here.__module__]
     return found
 
 

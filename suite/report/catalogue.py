@@ -32,6 +32,7 @@ class CellEntry(Plain):
     rows: list[tuple[str, str]] = Field(default=[], strict=False)
     states: list[str] = []
     extras: list[str] = []
+    equations: str = ""
     source: list[str] = []
     paper: str = ""
 
