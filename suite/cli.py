@@ -113,10 +113,11 @@ def check_command(name: str) -> int:
     from functools import partial
 
     from suite import catalogue
-    from suite.training.check import check
+    from suite.training.check import check, made
 
-    catalogue.cell(name, 8)  # a name that is no cell is the user's mistake, not a failed check
-    found = check(partial(catalogue.cell, name))
+    make = partial(catalogue.cell, name)
+    made(make)  # what is no cell at all is the user's mistake, not a failed check
+    found = check(make)
     for finding in found:
         click.echo(f"{'ok  ' if finding.holds else 'FAIL'} {finding.name}: {finding.detail}")
     return 0 if all(finding.holds for finding in found) else 1

@@ -45,6 +45,7 @@ def results(cell, engine, mask=None, shared=False, dtype=torch.float64):
 def apart(ours, theirs):
     assert ours.keys() == theirs.keys()
     assert all(ours[name].shape == theirs[name].shape for name in ours)
+    assert all(value.isfinite().all() for value in ours.values()), "an engine gives what is no number"
     return {name: float((ours[name] - theirs[name]).abs().max() / theirs[name].abs().max().clamp(min=1e-30)) for name in ours}
 
 

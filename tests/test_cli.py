@@ -175,7 +175,7 @@ def test_a_run_that_failed_has_status_1(carrousel, tmp_path, monkeypatch):
     from suite.launch import run as launch
     from suite.launch.local import Job
 
-    monkeypatch.setattr(launch, "_training", lambda group, out, save_weights: Job("sleep", {"seconds": -1, "checkpoint": out / "none"}, group))
+    monkeypatch.setattr(launch, "training", lambda group, out, save_weights: Job("sleep", {"seconds": -1, "checkpoint": out / "none"}, group))
     status, out, err = carrousel(*SHORT, "--out", tmp_path)
     assert status == 1
     assert "failed: ValueError: sleep length must be non-negative" in err

@@ -2,25 +2,35 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 import suite
-from suite.cells import CELLS
+from suite.cells import ALIASES, CELLS, lstm
 from suite.cells.lstm import V
 from suite.cells.lstms import OLD
 from suite.engines import ENGINES, unroll
-from suite.training.check import PROPERTIES
+from suite.launch.describe import listing
+from suite.training.agreement import difference
+from suite.training.check import PROPERTIES, check
 
 INPUTS, UNITS, B, T = 3, 4, 2, 6
 F64 = torch.float64
 
 
+BLOCKS = {f"lstm97 in blocks of {size}": replace(OLD, size=size) for size in (2, 3)}
+
+
 @pytest.mark.parametrize("holds", PROPERTIES.values(), ids=PROPERTIES)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [*(name for name in CELLS if name not in ALIASES), *BLOCKS])
 def test_battery(name, holds):
-    assert holds(lambda units: suite.cell(name, units))
+    assert holds(BLOCKS.get(name) or CELLS[name])
+
+
+def test_an_alias_is_the_same_cell():
+    assert all(CELLS[alias] is CELLS[name] for alias, name in ALIASES.items())
 
 
 def drawn(cell):
@@ -98,7 +108,6 @@ LIMITS = [  # one is the other, its parameters made from those of the first
     ("lstm-peephole", "lstm-fgr", lambda p: filled("lstm-fgr", p)),
     ("lstm-peephole-forget", "lstm-peephole", lambda p: filled("lstm-peephole", p)),
     ("lstm-peephole", "lstm-peephole-full", diagonal),
-    ("lstm-np", "lstm", dict),
     ("lstm1", "lstm", lambda p: filled("lstm", p)),
     ("lstm2", "lstm1", lambda p: filled("lstm1", p)),
     ("lstm3", "lstm1", lambda p: filled("lstm1", p)),
@@ -246,7 +255,7 @@ def test_jacobian_of_both_grus_with_constant_gates(u, r):
 @pytest.mark.parametrize("f", [0.0, 1.0])
 @pytest.mark.parametrize("i", [0.0, 1.0])
 def test_jacobian_of_the_cell_state_at_the_corners_of_f_and_i(f, i):
-    params = filled("lstm", {"f.b": logit([f] * UNITS), "i.b": logit([i] * UNITS), "z.h": torch.randn(1, UNITS, UNITS, dtype=F64)})
+    params = filled("lstm", {"f.b": logit([f] * UNITS), "i.b": logit([i] * UNITS), "z.h": torch.randn(1, UNITS, UNITS, generator=torch.Generator().manual_seed(5), dtype=F64)})
     assert torch.equal(jacobian("lstm", params, of="c"), f * torch.eye(UNITS, dtype=F64))
     cell = suite.cell("lstm", UNITS)
 
@@ -344,7 +353,127 @@ def test_gates_of_full_gate_recurrence_come_from_the_last_step():
 
 
 def test_a_new_ablation_is_one_line():
-    variant = replace(V, name="lstm-nig-noaf", gates="fo", h=torch.positive)
+    variant = replace(V, name="lstm-nog-niaf", gates="if", g=torch.positive)  # not in the catalogue
     params = drawn(variant(UNITS))
-    whole = open_gate("i")(params)
-    torch.testing.assert_close(outputs(variant(UNITS), params), outputs(suite.cell("lstm-noaf", UNITS), whole), atol=1e-12, rtol=1e-12)
+    whole = open_gate("o", "lstm-niaf")(params)
+    torch.testing.assert_close(outputs(variant(UNITS), params), outputs(suite.cell("lstm-niaf", UNITS), whole), atol=1e-12, rtol=1e-12)
+    assert all(finding.holds for finding in check(variant))
+
+
+TRUNCATED = {"lstm97": {"h", "i", "o"}, "lstm97-nig": {"h", "o"}, "lstm97-nog": {"h", "i"}}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_only_the_cells_of_1997_are_truncated_and_only_where_the_paper_says(name):
+    assert set(suite.cell(name, UNITS).truncated) == TRUNCATED.get(name, set())
+
+
+def test_the_error_carousel_of_1997_turns_and_nothing_else_does():
+    x = torch.randn(T, 1, 1, INPUTS, generator=torch.Generator().manual_seed(6), dtype=F64)
+
+    def carried(name, of):
+        cell = suite.cell(name, UNITS)
+        start = {state: torch.zeros(1, 1, width, dtype=F64) for state, width in cell.state.items()}
+
+        def last(value):
+            return unroll(cell, drawn(cell), x, start | {of: value.view(1, 1, UNITS)}, engine=ENGINES["reference"])[1]["c"].flatten()
+
+        return torch.autograd.functional.jacobian(last, torch.zeros(UNITS, dtype=F64))
+
+    assert torch.equal(carried("lstm97", "c"), torch.eye(UNITS, dtype=F64))
+    for of in ("h", "i", "o"):
+        assert not carried("lstm97", of).any()
+        assert carried("lstm97-full", of).any()
+    assert not torch.equal(carried("lstm97-full", "c"), torch.eye(UNITS, dtype=F64))
+
+
+def mixing(units):
+    """A cell whose sequences hear the mean of their batch."""
+    return suite.Cell("mixing", (({"a": "x h b"}, lambda a, s, p: s._replace(h=torch.tanh(a.a * (1 + a.a.mean(-2, keepdim=True))))),), {"h": units})
+
+
+def sharing(units):
+    """A cell with a second state that hears the mean of all replicas."""
+    return suite.Cell("sharing", (({"a": "x h b"}, lambda a, s, p: s._replace(h=torch.tanh(a.a), c=a.a.mean(0, keepdim=True).expand_as(a.a))),), {"h": units, "c": units})
+
+
+def cut(units):
+    """A cell whose equations hide a gradient."""
+    return suite.Cell("cut", (({"a": "x h b"}, lambda a, s, p: s._replace(h=torch.tanh(a.a) + a.a.detach())),), {"h": units})
+
+
+def growing(units):
+    """A cell with a second state that overflows."""
+    return suite.Cell("growing", (({"a": "x h b"}, lambda a, s, p: s._replace(h=torch.tanh(a.a), c=a.a.abs().exp())),), {"h": units, "c": units})
+
+
+def wide(units):
+    """A cell that cannot be made with one unit, and not because of blocks."""
+    if units < 2:
+        raise ValueError("two units or more")
+    return suite.cell("rnn", units)
+
+
+def fixed(units):
+    """A cell that is as wide as it likes."""
+    return suite.cell("rnn", 6)
+
+
+BROKEN = {
+    mixing: "sequences and padding do not mix",
+    sharing: "replicas together equal replicas alone",
+    cut: "gradients",
+    growing: "saturating inputs",
+    wide: "smallest shapes",
+    fixed: "made at any width",
+}
+
+
+@pytest.mark.parametrize("make", BROKEN, ids=lambda make: make.__name__)
+def test_a_cell_that_breaks_one_property_fails_that_one(make):
+    failed = {finding.name for finding in check(make) if not finding.holds}
+    assert BROKEN[make] in failed
+    assert failed <= {BROKEN[make], "smallest shapes"}  # a fixed width cannot be small either
+
+
+@pytest.mark.parametrize("spoil", [lambda y, last: (y * 1.000001, last), lambda y, last: (y, {k: v * float("nan") for k, v in last.items()})], ids=["off", "not a number"])
+def test_an_engine_that_differs_is_seen(monkeypatch, spoil):
+    wrong = replace(ENGINES["hoisted"], unroll=lambda *given: spoil(*ENGINES["reference"].unroll(*given)))
+    monkeypatch.setitem(ENGINES, "hoisted", wrong)
+    assert "engines agree with the reference" in {finding.name for finding in check(CELLS["gru"]) if not finding.holds}
+
+
+def test_a_gradient_that_is_not_a_number_is_seen():
+    class Spoilt(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, y):
+            return y.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * float("nan")
+
+    def unrolled(*given):
+        y, last = ENGINES["reference"].unroll(*given)
+        return Spoilt.apply(y), last
+
+    off = difference(suite.cell("gru", 4), replace(ENGINES["reference"], unroll=unrolled), INPUTS, torch.device("cpu"))
+    assert not off <= 1e-10
+
+
+def test_min_lstm_is_exact_where_its_gates_are_nearly_shut():
+    weights = {"f.x": 0.0, "f.b": -20.1, "i.x": 0.0, "i.b": -19.1, "n.x": 0.0, "n.b": 1.0}
+    f = 1 / (1 + math.exp(1.0) * (1 + math.exp(-20.1)) / (1 + math.exp(-19.1)) * math.exp(0.0))  # f / (f + i) with i / f = e
+    found = worked("min-lstm", 1.0, {"h": 0.0}, weights)
+    assert found["h"] == pytest.approx(1 - s(-20.1) / (s(-20.1) + s(-19.1)), rel=1e-10)
+    assert f == pytest.approx(s(-20.1) / (s(-20.1) + s(-19.1)), rel=1e-6)
+
+
+def test_the_family_of_greff_fits_in_a_hundred_lines():
+    assert len(Path(lstm.__file__).read_text().splitlines()) <= 100
+    assert {f"lstm-{ablation}" for ablation in ["nig", "nfg", "nog", "niaf", "noaf", "cifg", "fgr", "peephole"]} | {"lstm"} == set(lstm.CELLS)
+
+
+def test_what_the_list_prints_is_counted():
+    (entry,) = (entry for entry in listing("cells", 128, 28) if entry["name"] == "lstm")
+    assert (entry["parameters"], entry["multiply_adds"], entry["state_bytes"]) == (4 * 128 * (28 + 128 + 1), 4 * 128 * (28 + 128), 2 * 128 * 4)

@@ -203,7 +203,7 @@ def test_a_worker_that_dies_is_recorded_as_failed(tmp_path, page, monkeypatch):
     def killed(group, out, save_weights):
         return Job("sleep", {"kill": signal.SIGKILL, "checkpoint": out / "none"}, group)
 
-    monkeypatch.setattr(launch, "_training", killed)
+    monkeypatch.setattr(launch, "training", killed)
     carried = carry_out(TINY, tmp_path, workers=2)
     assert len(carried.failed) == 8
     assert all("SIGKILL" in run.status for run in carried.failed)

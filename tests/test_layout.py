@@ -93,8 +93,11 @@ def test_no_python_beside_data(folder):
     assert not list((ROOT / folder).rglob("*.py*"))
 
 
+OURS = {"gru-x", "lstm-peephole-full", "lstm-use-gate"}  # forms without a paper of their own, as their docstrings say
+
+
 def test_every_source_is_cited_with_an_entry():
-    keys = {CELLS[name](4).paper for name in CELLS} | {factory().paper for factory in TASKS.values()}
+    keys = {CELLS[name](4).paper for name in CELLS if name not in OURS} | {factory().paper for factory in TASKS.values()}
     keys |= {manifest(path.parent.name).paper for path in (ROOT / "datasets").glob("*/manifest.toml")}
     assert "" not in keys
     assert keys <= set(library())

@@ -50,7 +50,7 @@ def test_a_good_cell_passes_every_property(outside):
     assert len(done.stdout.splitlines()) >= 7
 
 
-@pytest.mark.parametrize(("source", "broken"), [(MIXING, {"replicas together equal replicas alone", "padding changes nothing"}), (INFINITE, {"saturating inputs"})])
+@pytest.mark.parametrize(("source", "broken"), [(MIXING, {"replicas together equal replicas alone", "sequences and padding do not mix"}), (INFINITE, {"saturating inputs"})])
 def test_a_cell_that_breaks_a_property_is_told_which(outside, source, broken):
     done = outside(source, "check", "theirs.cells:my_cell")
     failed = {line.removeprefix("FAIL ").partition(":")[0] for line in done.stdout.splitlines() if line.startswith("FAIL")}

@@ -173,6 +173,8 @@ OWN = {
     "noise": Cell("noise", (({"a": "x h b", "drop": "=noise"}, noisy),), {"h": UNITS}),
     "raw input": Cell("raw", (({"a": "x h b", "raw": "=x"}, skipping),), {"h": INPUTS}),
     "narrow row, no input, no bias": Cell("blocked", (({"g": "c", "a": "x h b", "only": "h:h w:c"}, blocked),), {"h": UNITS, "c": 3}, width={"g": 2, "only": 3}, start={"c": 0.5}),
+    "a value of biases alone": Cell("biased", (({"u": "b"}, lambda a, s, p: {"v": a.u.tanh()}), ({"n": "x h v b"}, lambda a, s, p: s._replace(h=a.n.tanh()))), {"h": UNITS}),
+    "a state of biases alone": Cell("constant", (({"n": "x h b", "u": "b"}, lambda a, s, p: s._replace(h=a.n.tanh() * s.c, c=a.u)),), {"h": UNITS, "c": UNITS}),
     "two stages": Cell("staged", (({"u": "x h", "w": "b h"}, squeeze), ({"n": "v x:k b"}, spread)), {"h": UNITS}, extra={"scale": 2}, width={"u": 2}),
 }
 
@@ -308,6 +310,13 @@ def cell(stages=(({"i": "x h b"}, step),), state=None, **more):
 
 
 TABLES = {
+    "cell 'x': 'n' names two things": lambda: cell((({"n": "x"}, lambda a, s, p: {"v": a.n}), ({"n": "v"}, step))),
+    "cell 'x': 'x' names two things": lambda: cell((({"x": "h"}, step),)),
+    "row 'i' of cell 'x': 'b:h' would be called i.b, which is the bias": lambda: cell((({"i": "x b:h b"}, step),)),
+    "row 'i' of cell 'x' needs its sources as one text, as in 'x h b', not ['x', 'h']": lambda: cell((({"i": ["x", "h"]}, step),)),
+    "cell 'x', stage 1 returns 0.0 for state 'h', not a tensor": lambda: cell((({"i": "x"}, lambda a, s, p: s._replace(h=0.0)),)),
+    "cell 'x': width names 'aa', which is no row": lambda: cell((({"i": "x"}, step),), width={"aa": 2}),
+    "cell 'x': stages must be pairs (affine, function)": lambda: cell(({"i": "x"}, step)),
     "row 'i' of cell 'x' is fed by 'hh'; it can be fed by x, b, h, c, '=x' or '=noise'": lambda: cell((({"i": "x hh b"}, step),)),
     "row 'i' of cell 'x' is fed by '=x'; it can be fed by": lambda: cell((({"i": "=x h"}, step),)),
     "row 'n' of cell 'x' is fed by 'hv'; it can be fed by x, b, h, c, v, '=x' or '=noise'": lambda: cell((({"i": "x"}, lambda a, s, p: {"v": a.i}), ({"n": "hv"}, step))),
@@ -325,7 +334,7 @@ TABLES = {
     "cell 'x', stage 1 must return the states (s._replace(...)), not dict": lambda: cell((({"i": "x"}, lambda a, s, p: {"h": a.i}),)),
     "cell 'x', stage 1 must return a mapping of named values, not states": lambda: cell((({"i": "x"}, step), ({"n": "x"}, step))),
     "cell 'x', stage 1 returns state 'h' of width 2, declared 4": lambda: cell((({"i": "x"}, step),), width={"i": 2}),
-    "cell 'x', stage 1: 'i' is already the name of a row or state": lambda: cell((({"i": "x"}, lambda a, s, p: {"i": a.i}), ({"n": "x"}, step))),
+    "cell 'x', stage 1: 'i' is the name of something else": lambda: cell((({"i": "x"}, lambda a, s, p: {"i": a.i}), ({"n": "x"}, step))),
     "inputs must be a whole number, 1 or more, not 0": lambda: cell().shapes(0),
 }
 

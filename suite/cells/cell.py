@@ -16,6 +16,7 @@ from torch import Tensor
 
 LARGEST = 1_000_000  # units of anything; more is a slip of the keyboard
 
+RESERVED = ("x", "b")
 Affine = Mapping[str, str]
 Function = Callable[[Any, Any, Any], Any]
 
@@ -132,6 +133,7 @@ class Cell:
         s = self.states(**{name: _probe(width) for name, width in self.state.items()})
         p = self.extras(**{name: _probe(width) for name, width in self.extra.items()})
         known: dict[str, Tensor] = {}
+        self._distinct()
         widths, stages = dict(self.state), []
         for number, (affine, function) in enumerate(self.stages, start=1):
             rows = tuple(self._row(name, text, widths) for name, text in affine.items())
@@ -140,13 +142,22 @@ class Cell:
             stages.append(stage)
             values = self._step(stage, number, known, s, p)
             for name, value in values.items():
-                if name in known or name in self.state:
-                    raise ValueError(f"cell '{self.name}', stage {number}: '{name}' is already the name of a row or state")
+                if name in known or name in {*self.state, *self.extra, *RESERVED, *(row for affine, _ in self.stages for row in affine)}:
+                    raise ValueError(f"cell '{self.name}', stage {number}: '{name}' is the name of something else, of a row, a state, an extra, x or b")
                 widths[name] = value.shape[-1]
             known |= values
         return tuple(stages), widths
 
+    def _distinct(self) -> None:
+        """Rows, states and extras have names of their own, for the parameters and the sources are called by them."""
+        names = [*(row for affine, _ in self.stages for row in affine), *self.extra]
+        for name in (*names, *self.state):
+            if name in RESERVED or (name in names and (names.count(name) > 1 or (name in self.state and name in self.extra))):
+                raise ValueError(f"cell '{self.name}': '{name}' names two things, or is x or b; rows, states and extras need names of their own")
+
     def _row(self, name: str, text: str, widths: Mapping[str, int]) -> Row:
+        if not isinstance(text, str):
+            raise ValueError(f"row '{name}' of cell '{self.name}' needs its sources as one text, as in 'x h b', not {text!r}")
         sources = text.split()
         if len(sources) == 1 and sources[0] in ("=x", "=noise"):
             return Row(name, self.width.get(name, self.units), (), False, sources[0][1:])
@@ -156,6 +167,8 @@ class Cell:
             if source not in ("x", "b", *widths):
                 allowed = ", ".join(["x", "b", *widths, "'=x' or '=noise'"])
                 raise ValueError(f"row '{name}' of cell '{self.name}' is fed by '{token}'; it can be fed by {allowed}")
+            if weight == "b" or (source == "b" and weight):
+                raise ValueError(f"row '{name}' of cell '{self.name}': '{token}' would be called {name}.b, which is the bias")
             if source != "b":
                 links.append(Link(weight or source, source))
         if min(len({link.weight for link in links}), len({link.source for link in links})) + sources.count("b") != len(sources) or sources.count("b") > 1 or not sources:
@@ -172,10 +185,15 @@ class Cell:
         if number < len(self.stages):
             if not isinstance(result, Mapping):
                 raise ValueError(f"{where} must return a mapping of named values, not {type(result).__name__}")
+            for name, value in result.items():
+                if not isinstance(value, Tensor):
+                    raise ValueError(f"{where} returns {value!r} for '{name}', not a tensor")
             return dict(result)
         if not isinstance(result, self.states):
             raise ValueError(f"{where} must return the states (s._replace(...)), not {type(result).__name__}")
         for name, value in result._asdict().items():
+            if not isinstance(value, Tensor):
+                raise ValueError(f"{where} returns {value!r} for state '{name}', not a tensor")
             if value.shape[-1] != self.state[name]:
                 raise ValueError(f"{where} returns state '{name}' of width {value.shape[-1]}, declared {self.state[name]}")
         return {}

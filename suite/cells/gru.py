@@ -5,10 +5,13 @@
     n = tanh(W_n x + U_n (r * h(t-1)) + b_n)            candidate, reset before the product
     h = z * h(t-1) + (1 - z) * n                        Cho et al. and torch: z keeps
     h = (1 - z) * h(t-1) + z * n                        Dey & Salem, Zhou et al.: z lets in
+    gru1 2 3   r, z = sigma(U h(t-1) + b), sigma(U h(t-1)), sigma(b)
+    gru-x      r, z = sigma(W x + b): ours, the counterpart of gru1 that is deaf to the state; not min-gru
+    mgu        f = sigma(W_f x + U_f h(t-1) + b_f), n = tanh(W_n x + U_n (f * h(t-1)) + b_n), h = (1 - f) * h(t-1) + f * n
+    mgu1 2 3   f = sigma(U h(t-1) + b), sigma(U h(t-1)), sigma(b)
 
 W is (units, inputs), U (units, units), b (1, units). A second product needs a second stage; `gru` alone has its reset after
-the product and one stage. Keys: cho2014, dey2017 (gru1: gates hear h and b, gru2: h, gru3: b; not mgu1 … mgu3, which have
-one gate), zhou2016, heck2017.
+the product and one stage. Keys: cho2014, dey2017 (gru1 … gru3, not mgu1 … mgu3, which have one gate), zhou2016, heck2017.
 """
 
 from collections.abc import Callable
@@ -73,7 +76,7 @@ CELLS: dict[str, Callable[[int], Cell]] = {
         variant.name: variant
         for variant in (
             GRU("gru-cho", "cho2014"),  # not `gru`, which torch and cuDNN compute
-            GRU("gru-x", "dey2017", hear="x b"),  # gates deaf to the state: ours, the counterpart of their gru1
+            GRU("gru-x", "", hear="x b"),
             GRU("gru1", "dey2017", hear="h b", keeps=False),
             GRU("gru2", "dey2017", hear="h", keeps=False),
             GRU("gru3", "dey2017", hear="b", keeps=False),

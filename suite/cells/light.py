@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import relu, sigmoid, tanh
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from suite.cells.cell import Cell
 from suite.cells.gru import mixed
@@ -53,7 +53,7 @@ def min_gru(units: int) -> Cell:
 
 def normalised(a: Any, s: Any, p: Any) -> Any:
     """f / (f + i) of two logistics, written so that two shut gates are no 0 / 0: sigma(log f - log i)."""
-    return s._replace(h=mixed(sigmoid(softplus(-a.i) - softplus(-a.f)), s.h, a.n))
+    return s._replace(h=mixed(sigmoid(logsigmoid(a.f) - logsigmoid(a.i)), s.h, a.n))
 
 
 def min_lstm(units: int) -> Cell:

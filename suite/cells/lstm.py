@@ -74,8 +74,8 @@ class LSTM:
 
     def __call__(self, units: int) -> Cell:
         """The cell with `units` cells, in blocks of `size`."""
-        if self.size > 1 and units % self.size:
-            raise ValueError(f"cell '{self.name}' has blocks of {self.size}: units must be a multiple of it, not {units}")
+        if self.size > 1 and (units % self.size or self.peepholes or self.vectors):
+            raise ValueError(f"cell '{self.name}' has blocks of {self.size}: units must be a multiple of it, not {units}, and no gate a diagonal")
         heard, width = " ".join(self.carried), units if self.size == 1 else units // self.size
         rows = {"z": self.block.format(heard * self.all_hear)} | {gate: self.hear.format(heard) for gate in self.gates if self.hear}
         extra = {f"{kind}_{gate}": units for kind, gates in (("p", self.peepholes), ("u", self.vectors)) for gate in gates if gate in self.gates}
@@ -88,7 +88,7 @@ CELLS = {
     variant.name: variant
     for variant in (
         V,
-        replace(V, name="lstm", paper="gers2000", peepholes=""),  # NP
+        replace(V, name="lstm", peepholes=""),  # NP
         replace(V, name="lstm-nig", gates="fo"),
         replace(V, name="lstm-nfg", gates="io"),
         replace(V, name="lstm-nog", gates="if"),

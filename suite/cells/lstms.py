@@ -1,23 +1,32 @@
-"""LSTMs outside the Greff family, each a change of a few fields: what the field says of them is in `lstm.py`.
+"""LSTMs outside the family of Greff et al., each a change of a few fields that `lstm.py` explains.
 
-`lstm97` is Hochreiter & Schmidhuber's: no forget gate, g in [-2, 2], h in [-1, 1]; every row hears the gates of the step
-before; no error re-enters through h, i or o (`lstm97-full`: it does). `lstm2000` (Gers et al.) adds forget gates, and its
-rows hear no gates; its paper trains it with a truncated gradient, here it has the whole one; not `lstm`, which has tanh.
-`lstm1` … `lstm3` (Lu & Salem): gates hear the state with a bias, the state, a bias; `lstm4`, `lstm5` (Akandeh & Salem): the
-state through a diagonal, that and a bias. Not `lstm-nig` and kin, whose remaining gates hear everything.
-`lstm-peephole-full` and `lstm-use-gate` need a second product in the step.
+    lstm97     z, i, o hear x, h(t-1), i(t-1), o(t-1)                           Hochreiter & Schmidhuber 1997
+               c = c(t-1) + g(z) * sigma(i),  g = 4 sigma - 2
+               h = h(c) * sigma(o),           h = 2 sigma - 1
+    lstm2000   c = c(t-1) * sigma(f) + g(z) * sigma(i), rows hear x and h       Gers et al. 2000, g and h as above
+    lstm1 2 3  gates sigma(U h + b), sigma(U h), sigma(b)                       Lu & Salem 2017
+    lstm4 5    gates sigma(u * h), sigma(u * h + b)                             Akandeh & Salem 2017
+    full       i, f = sigma(W x + U h + P c(t-1) + b), o = sigma(W x + U h + P c + b), P matrices
+    use gate   h = tanh(W_u (f * c(t-1)) + b_u) * sigma(o)
 
-Weights are (row, inputs) from x, (row, units) from h, (row, blocks) from a gate; biases (1, row); u (1, units). A row is as
-wide as the cells for z, as the blocks for a gate. Keys: hochreiter1997, gers2000, gers2002, lu2017, akandeh2017.
+In `lstm97` no error re-enters through h, i or o: the gradient of the paper, which runs on through c alone. `lstm97-full` has
+the whole gradient, and so has `lstm2000` here, though its paper truncates too. `lstm97-nig` and `-nog` lack a gate of the 1997
+cell; `lstm-nig` and `-nog` lack one of Greff et al.'s. `lstm-peephole-forget` has the one peephole p_f, `lstm-peephole` three.
+`lstm1` … `lstm5` keep three gates, `lstm-nig` and kin two.
+
+Weights are (row, inputs) from x, (row, units) from h and c, (row, blocks) from a gate; biases (1, row); u (1, units). A row is
+as wide as the cells for z, as the blocks for a gate: `replace(OLD, size=2)` has blocks of two. Keys: hochreiter1997, gers2000,
+lu2017, akandeh2017. The two last forms are ours to name: full matrices after gers2002, the use gate from course books.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor, positive, sigmoid, tanh
+from torch import Tensor, positive, sigmoid
 
 from suite.cells.cell import Cell
+from suite.cells.lstm import CELLS as FAMILY
 from suite.cells.lstm import LSTM, V
 
 
@@ -31,7 +40,7 @@ def centred_1(value: Tensor) -> Tensor:
     return 2 * sigmoid(value) - 1
 
 
-NP = replace(V, name="lstm", paper="gers2000", peepholes="")
+NP = FAMILY["lstm"]
 OLD = LSTM("lstm97", "hochreiter1997", "io", peepholes="", carried="io", all_hear=True, g=centred_2, h=centred_1, truncated=("h", "i", "o"))
 
 
@@ -41,30 +50,31 @@ def remember(a: Any, s: Any, p: Any) -> dict[str, Tensor]:
 
 
 def release(a: Any, s: Any, p: Any) -> Any:
-    """h = tanh(c) * o."""
-    return s._replace(h=tanh(a.new) * sigmoid(a.o), c=a.new)
+    """The output, its gate having seen the new cell."""
+    return s._replace(h=NP.through(NP.gate("o", a, s, a.new, p), NP.h(a.new)), c=a.new)
 
 
 def full_peepholes(units: int) -> Cell:
     """Peepholes as whole matrices: `i.c`, `f.c` see c(t-1), `o.c` sees c. Not `lstm-peephole`, whose peepholes are diagonals."""
     before = {"z": "x h b", "i": "x h c b", "f": "x h c b"}
-    return Cell("lstm-peephole-full", ((before, remember), ({"o": "x h c:new b"}, release)), {"h": units, "c": units}, paper="gers2002")
+    return Cell("lstm-peephole-full", ((before, remember), ({"o": "x h c:new b"}, release)), {"h": units, "c": units})
 
 
 def kept(a: Any, s: Any, p: Any) -> dict[str, Tensor]:
     """What the forget gate leaves of the memory."""
-    return {"kept": sigmoid(a.f) * s.c}
+    return {"kept": NP.through(NP.gate("f", a, s, s.c, p), s.c)}
 
 
 def use(a: Any, s: Any, p: Any) -> Any:
-    """h = tanh(W_u (f * c(t-1)) + b_u) * sigma(o), c = f * c(t-1) + i * z."""
-    return s._replace(h=tanh(a.u) * sigmoid(a.o), c=a.kept + sigmoid(a.i) * tanh(a.z))
+    """The output reads what was kept; the new cell is as ever."""
+    c = a.kept + NP.through(NP.gate("i", a, s, s.c, p), NP.g(a.z))
+    return s._replace(h=NP.through(NP.gate("o", a, s, c, p), NP.h(a.u)), c=c)
 
 
 def use_gate(units: int) -> Cell:
     """The course-book form: the output reads what was kept through a matrix of its own. Not `lstm`, which reads the new cell."""
     rows = dict.fromkeys("zifo", "x h b")
-    return Cell("lstm-use-gate", ((rows, kept), ({"u": "c:kept b"}, use)), {"h": units, "c": units}, paper="gers2000")
+    return Cell("lstm-use-gate", ((rows, kept), ({"u": "c:kept b"}, use)), {"h": units, "c": units})
 
 
 VARIANTS = (
@@ -75,7 +85,7 @@ VARIANTS = (
     replace(OLD, name="lstm97-full", truncated=()),
     replace(OLD, name="lstm97-nig", gates="o", carried="o", truncated=("h", "o")),
     replace(OLD, name="lstm97-nog", gates="i", carried="i", truncated=("h", "i")),
-    replace(NP, name="lstm2000", g=centred_2, h=centred_1),
+    replace(NP, name="lstm2000", paper="gers2000", g=centred_2, h=centred_1),
     replace(NP, name="lstm1", paper="lu2017", hear="h b"),
     replace(NP, name="lstm2", paper="lu2017", hear="h"),
     replace(NP, name="lstm3", paper="lu2017", hear="b"),

@@ -45,7 +45,11 @@ class Hoisted:
 def product(value: Tensor, matrix: Tensor, added: Tensor | None) -> Tensor:
     """(R, B, inputs) times (R, inputs, columns), plus what was there."""
     value = value.expand(matrix.shape[0], -1, -1)
-    return torch.bmm(value, matrix) if added is None else torch.baddbmm(added, value, matrix)
+    if added is None:
+        return torch.bmm(value, matrix)
+    if value.shape[1] == 1 < added.shape[1]:  # a value made of biases alone has one row for the whole batch
+        return added + torch.bmm(value, matrix)
+    return torch.baddbmm(added, value, matrix)
 
 
 def hoist(packing: Packing, params: Params, xs: Tensor) -> Hoisted:

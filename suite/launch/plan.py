@@ -9,7 +9,7 @@ from functools import cache
 import torch
 
 from suite import catalogue, names
-from suite.cells import ALIASES, digest
+from suite.cells import ALIASES, Cell, digest
 from suite.data import NotAvailable
 from suite.runs.run import Run
 from suite.runs.spec import SpeedSpec, TrainSpec, shared
@@ -81,7 +81,7 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
     device, sentence = device_of(spec.device)
     engine = catalogue.engine(spec.engine, cell, device)
     filled: dict[str, object] = {"cell": ALIASES.get(spec.cell, spec.cell), "cell_digest": digest(cell), "engine": engine.name}
-    sentence = sentence or engine.refuses(cell, device)
+    sentence = sentence or engine.refuses(cell, device) or noisy(cell)
     if isinstance(spec, TrainSpec):
         task = task_of(spec.task)
         filled |= {"task": canonical(spec.task), "task_version": task.version, "data": task.data.checksum if task.data else ""}
@@ -97,6 +97,12 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
     else:
         sentence = sentence or unfit(lambda: cell.shapes(spec.inputs))
     return spec.model_copy(update=filled), sentence
+
+
+def noisy(cell: Cell) -> str | None:
+    """The sentence for a cell that asks for noise, which no experiment draws yet."""
+    rows = [row.name for stage in cell.table for row in stage.rows if row.raw == "noise"]
+    return f"cell '{cell.name}' asks for noise in {', '.join(rows)}, which training does not draw yet" if rows else None
 
 
 def unfit(count: Callable[[], object]) -> str | None:

@@ -13,7 +13,8 @@ from suite.cells import Cell, digest
 from suite.engines import ENGINES, Engine, Refused, unroll
 from suite.training.agreement import TOLERANCE, difference
 
-UNITS, INPUTS, LENGTH, BATCH = 6, 4, 9, 3
+INPUTS, LENGTH, BATCH = 4, 9, 3
+WIDTHS = (6, 8, 5, 7, 9, 10, 11, 12)  # the first at which a cell can be made is tried: blocks need multiples
 CPU = torch.device("cpu")
 
 
@@ -48,18 +49,31 @@ def engines_of(cell: Cell) -> list[Engine]:
     return [engine for engine in ENGINES.values() if engine.refuses(cell, CPU) is None]
 
 
+def made(make: Callable[[int], Cell], widths: tuple[int, ...] = WIDTHS) -> Cell:
+    """The cell at the first width that is a multiple of its blocks."""
+    for units in widths:
+        try:
+            return make(units)
+        except ValueError as error:
+            if "multiple" not in str(error) or units == widths[-1]:
+                raise
+    raise AssertionError("no width to try")
+
+
 def widths(make: Callable[[int], Cell]) -> str:
     """The cell can be made at any width, with states and parameters that grow with it."""
-    small, large = (make(units) for units in (UNITS, 2 * UNITS))
-    assert small.units == UNITS, f"the first state is {small.units} wide at {UNITS} units"
-    assert large.units == 2 * UNITS, f"the first state is {large.units} wide at {2 * UNITS} units"
+    small = made(make)
+    units = small.units
+    assert units in WIDTHS, f"its first state is {units} wide at one of {WIDTHS} units"
+    large = make(2 * units)
+    assert large.units == 2 * units, f"the first state is {large.units} wide at {2 * units} units"
     assert digest(small) == digest(large), "its table or equations change with the width"
-    return f"{small.costs(inputs_of(small))['parameters']} parameters at {UNITS} units and {inputs_of(small)} inputs"
+    return f"{small.costs(inputs_of(small))['parameters']} parameters at {units} units and {inputs_of(small)} inputs"
 
 
 def agreement(make: Callable[[int], Cell]) -> str:
     """Every engine gives the reference's outputs, states and gradients in float64, or refuses in words."""
-    cell, said = make(UNITS), []
+    cell, said = made(make), []
     for name, engine in ENGINES.items():
         sentence = engine.refuses(cell, CPU)
         if sentence:
@@ -73,30 +87,34 @@ def agreement(make: Callable[[int], Cell]) -> str:
 
 def gradients(make: Callable[[int], Cell]) -> str:
     """The reference's gradients are those of finite differences; of truncated cells, those with the paper's detaches."""
-    cell = make(UNITS)
+    cell = made(make)
     params, x, noise = drawn(cell, replicas=1, length=4, batch=2)
     if cell.truncated:
-        return detached(cell, params, x)
-    names = list(params)
+        return detached(cell, params, x, noise)
+    names, states = list(params), list(cell.state)
 
-    def outputs(*values: Tensor) -> Tensor:
-        return unroll(cell, dict(zip(names, values[1:], strict=True)), values[0], engine=ENGINES["reference"], noise={k: v[:4, :, :2] for k, v in noise.items()})[0]
+    def outputs(*values: Tensor) -> tuple[Tensor, ...]:
+        given = dict(zip(names, values[1 + len(states) :], strict=True))
+        start = dict(zip(states, values[1:], strict=False))
+        y, last = unroll(cell, given, values[0], start, engine=ENGINES["reference"], noise=noise)
+        return (y, *last.values())
 
-    arguments = [x.requires_grad_(), *(value.requires_grad_() for value in params.values())]
+    start = [0.1 * (1 + k) * torch.ones(1, 2, width, dtype=torch.float64) for k, width in enumerate(cell.state.values())]
+    arguments = [value.requires_grad_() for value in (x, *start, *params.values())]
     assert torch.autograd.gradcheck(outputs, arguments, eps=1e-6, atol=1e-6, fast_mode=True, raise_exception=False), "they differ from finite differences"
-    return "equal to finite differences"
+    return "of outputs, states and start equal to finite differences"
 
 
-def detached(cell: Cell, params: dict[str, Tensor], x: Tensor) -> str:
+def detached(cell: Cell, params: dict[str, Tensor], x: Tensor, noise: dict[str, Tensor]) -> str:
     """The gradients of a truncated cell are those of the whole one with the truncated states cut by hand between steps."""
     whole, weights = replace(cell, truncated=()), [value.requires_grad_() for value in params.values()]
-    y, _ = unroll(cell, params, x, engine=ENGINES["reference"])
+    y, _ = unroll(cell, params, x, engine=ENGINES["reference"], noise=noise)
     ours = torch.autograd.grad(y.sin().sum(), weights)
     state: dict[str, Tensor] = {}
     outputs = []
-    for step in x.split(1):
+    for t, step in enumerate(x.split(1)):
         cut = {name: value.detach() if name in cell.truncated else value for name, value in state.items()}
-        output, state = unroll(whole, params, step, cut, engine=ENGINES["reference"])
+        output, state = unroll(whole, params, step, cut, engine=ENGINES["reference"], noise={name: value[t : t + 1] for name, value in noise.items()})
         outputs.append(output)
     by_hand = torch.autograd.grad(torch.cat(outputs).sin().sum(), weights)
     assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(ours, by_hand, strict=True)), "they differ from detaching by hand"
@@ -104,58 +122,66 @@ def detached(cell: Cell, params: dict[str, Tensor], x: Tensor) -> str:
 
 
 def replicas(make: Callable[[int], Cell]) -> str:
-    """Replicas together equal replicas alone."""
-    cell = make(UNITS)
+    """Replicas together equal replicas alone, outputs and states."""
+    cell = made(make)
     params, x, noise = drawn(cell, replicas=3)
     for engine in engines_of(cell):
-        whole, _ = unroll(cell, params, x, engine=engine, noise=noise)
+        whole = results(cell, params, x, engine, noise)
         for r in range(3):
-            alone, _ = unroll(cell, {name: value[r : r + 1] for name, value in params.items()}, x, engine=engine, noise=noise)
-            assert torch.allclose(whole[:, r : r + 1], alone, rtol=0, atol=1e-12), f"replica {r} differs on engine '{engine.name}'"
+            alone = results(cell, {name: value[r : r + 1] for name, value in params.items()}, x, engine, noise)
+            for name, value in whole.items():
+                here = value[:, r : r + 1] if name == "y" else value[r : r + 1]
+                assert torch.allclose(here, alone[name], rtol=0, atol=1e-12), f"{name} of replica {r} differs on engine '{engine.name}'"
     return "3 together, 3 alone"
 
 
+def results(cell: Cell, params: dict[str, Tensor], x: Tensor, engine: Engine, noise: dict[str, Tensor], mask: Tensor | None = None) -> dict[str, Tensor]:
+    """Outputs, as y, and last states by name."""
+    y, last = unroll(cell, params, x, engine=engine, noise=noise, mask=mask)
+    return {"y": y, **last}
+
+
 def padding(make: Callable[[int], Cell]) -> str:
-    """Masked padding changes nothing: state kept, output 0, the valid steps as without it."""
-    cell, short = make(UNITS), LENGTH - 4
+    """Sequences of several lengths in one batch: each gives what it gives alone, whatever stands in its padding or beside it."""
+    cell, lengths = made(make), (LENGTH, 2, LENGTH - 3)
     params, x, noise = drawn(cell)
-    mask = torch.zeros(LENGTH, 1, BATCH, dtype=torch.bool)
-    mask[:short] = True
+    mask = (torch.arange(LENGTH)[:, None] < torch.tensor(lengths)).unsqueeze(1)
+    x = torch.where(mask.unsqueeze(-1), x, 1e6)
     for engine in engines_of(cell):
-        padded, last = unroll(cell, params, x, engine=engine, mask=mask, noise=noise)
-        plain, end = unroll(cell, params, x[:short], engine=engine, noise={name: value[:short] for name, value in noise.items()})
-        assert torch.allclose(padded[:short], plain, rtol=0, atol=1e-12), f"valid steps differ on engine '{engine.name}'"
-        assert not padded[short:].any(), f"masked steps have outputs on engine '{engine.name}'"
-        assert all(torch.allclose(last[name], end[name], rtol=0, atol=1e-12) for name in end), f"states differ on engine '{engine.name}'"
-    return f"{LENGTH - short} padded steps"
+        batch = results(cell, params, x, engine, noise, mask)
+        for b, length in enumerate(lengths):
+            alone = results(cell, params, x[:length, :, b : b + 1], engine, {name: value[:length, :, b : b + 1] for name, value in noise.items()})
+            assert torch.allclose(batch["y"][:length, :, b : b + 1], alone["y"], rtol=0, atol=1e-12), f"a sequence of {length} differs in a batch on engine '{engine.name}'"
+            assert not batch["y"][length:, :, b].any(), f"masked steps have outputs on engine '{engine.name}'"
+            for name in cell.state:
+                assert torch.allclose(batch[name][:, b : b + 1], alone[name], rtol=0, atol=1e-12), f"state '{name}' differs in a batch on engine '{engine.name}'"
+    return f"lengths {', '.join(map(str, lengths))} together and alone"
 
 
 def saturation(make: Callable[[int], Cell]) -> str:
     """Inputs of 1e4 give numbers, in float32 as in float64."""
-    cell = make(UNITS)
+    cell = made(make)
     params, x, noise = drawn(cell, length=3)
     for engine in engines_of(cell):
         for dtype in (torch.float32, torch.float64):
             values = {name: value.to(dtype) for name, value in params.items()}
             for sign in (1e4, -1e4):
-                y, _ = unroll(cell, values, (sign * x.sign()).to(dtype), engine=engine, noise={k: v.to(dtype) for k, v in noise.items()})
-                assert y.isfinite().all(), f"engine '{engine.name}' gives {y[~y.isfinite()][0]:g} in {dtype}"
+                found = results(cell, values, (sign * x.sign()).to(dtype), engine, {k: v.to(dtype) for k, v in noise.items()})
+                for name, value in found.items():
+                    assert value.isfinite().all(), f"engine '{engine.name}' gives {value[~value.isfinite()][0]:g} for {name} in {dtype}"
     return "finite at ±1e4"
 
 
 def smallest(make: Callable[[int], Cell]) -> str:
-    """One step, one sequence, and one unit where blocks allow it."""
-    for units in (1, 2, 3, 4):
-        try:
-            cell = make(units)
-        except ValueError:
-            continue  # whole blocks only
-        params, x, noise = drawn(cell, replicas=1, length=1, batch=1)
-        for engine in engines_of(cell):
-            y, _ = unroll(cell, params, x, engine=engine, noise=noise)
-            assert y.shape == (1, 1, 1, units), f"engine '{engine.name}' gives shape {tuple(y.shape)}"
-        return f"T = 1, B = 1, {units} unit{'s' * (units > 1)}"
-    raise AssertionError("it cannot be made at 1 to 4 units")
+    """One step, one sequence, one unit, or one block."""
+    cell = made(make, (1, 2, 3, 4, 5, 6, 7, 8))
+    params, x, noise = drawn(cell, replicas=1, length=1, batch=1)
+    theirs = results(cell, params, x, ENGINES["reference"], noise)
+    for engine in engines_of(cell):
+        ours = results(cell, params, x, engine, noise)
+        assert ours["y"].shape == (1, 1, 1, cell.units), f"engine '{engine.name}' gives shape {tuple(ours['y'].shape)}"
+        assert all(torch.allclose(ours[name], theirs[name], rtol=0, atol=1e-12) for name in ours), f"engine '{engine.name}' differs from the reference"
+    return f"T = 1, B = 1, {cell.units} unit{'s' * (cell.units > 1)}"
 
 
 PROPERTIES: dict[str, Callable[[Callable[[int], Cell]], str]] = {
@@ -163,7 +189,7 @@ PROPERTIES: dict[str, Callable[[Callable[[int], Cell]], str]] = {
     "engines agree with the reference": agreement,
     "gradients": gradients,
     "replicas together equal replicas alone": replicas,
-    "padding changes nothing": padding,
+    "sequences and padding do not mix": padding,
     "saturating inputs": saturation,
     "smallest shapes": smallest,
 }
