@@ -44,7 +44,8 @@ class Hoisted:
 
 def product(value: Tensor, matrix: Tensor, added: Tensor | None) -> Tensor:
     """(R, B, inputs) times (R, inputs, columns), plus what was there."""
-    value = value.expand(matrix.shape[0], -1, -1)
+    if len(value) != len(matrix):
+        value = value.expand(len(matrix), -1, -1)
     if added is None:
         return torch.bmm(value, matrix)
     if value.shape[1] == 1 < added.shape[1]:  # a value made of biases alone has one row for the whole batch

@@ -57,7 +57,7 @@ def bare(batches, start):
 def test_fit_costs_little_more_than_a_bare_loop(benchmark):
     torch.set_num_threads(1)
     many = benchmark.enabled if hasattr(benchmark, "enabled") else not benchmark.disabled
-    steps, repeats = (20, 15) if many else (2, 1)
+    steps, repeats = (60, 11) if many else (2, 1)
     batches, task = stored(steps), suite.task("mnist-rows")
     task = type(task)(**{**vars(task), "batches": lambda split, size, generator: iter(batches if split == "train" else batches[:1])})
     network = suite.network("lstm", UNITS, inputs=28, outputs=10)
