@@ -20,7 +20,7 @@ from suite.experiments import EXPERIMENTS, Experiment
 from suite.launch import describe
 from suite.launch.jobs import timed, trained, training
 from suite.launch.local import Job, Pool
-from suite.launch.plan import Plan, plan, task_of, unavailable
+from suite.launch.plan import Plan, canonical, plan, task_of
 from suite.launch.progress import Reporter, clock
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
@@ -101,7 +101,8 @@ def carry_out(
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
         tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))
         jobs = [training(group, out, save_weights) for group in todo.train]
-        jobs += [Job("baselines", {"task": text}, text) for text in tasks if unavailable(task_of(text)) is None and _key(text) not in kept.baselines]
+        alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
+        jobs += [Job("baselines", {"task": text}, text) for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         guess = sum(job.weight for job in jobs) / (workers or cores()) + SPEED_SECONDS * len(todo.speed)
         print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + SPEED_SECONDS * len(todo.speed), todo.missing) as reporter:
@@ -189,7 +190,7 @@ def _threads(todo: Plan) -> int:
 
 def _key(text: str) -> str:
     task = task_of(text)
-    return f"{task.name} v{task.version} {task.data.checksum if task.data else ''}".strip()
+    return f"{canonical(text)} v{task.version} {task.data.checksum if task.data else ''}".strip()
 
 
 def _known_baselines(out: Path) -> dict[str, Any]:
