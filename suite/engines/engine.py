@@ -29,11 +29,13 @@ class Engine:
     unroll   (cell, params, xs (T, R or 1, B, I), state, mask (T, R or 1, B) or None, noise)
              -> (outputs (T, R, B, W), state after the last step); its arguments have been checked
     refuses  (cell, device) -> a sentence, or None where it runs
+    prepare  (cell, dtype) -> what is made once for a cell (compiled code) is made now, not at the first unroll
     """
 
     name: str
     unroll: Unroll
     refuses: Callable[[Cell, torch.device], str | None] = lambda cell, device: None
+    prepare: Callable[[Cell, torch.dtype], None] = lambda cell, dtype: None
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]
