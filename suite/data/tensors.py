@@ -16,16 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from suite import folders
 from suite.data import hub
 from suite.data.manifest import DataError, Manifest, NotAvailable, manifest
 
 Columns = dict[str, Tensor]
-
-
-def cache_folder() -> Path:
-    """CARROUSEL_CACHE, or `carrousel` in the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carrousel"
-    return Path(os.environ.get("CARROUSEL_CACHE") or default)
 
 
 @lru_cache(maxsize=8)
@@ -39,7 +34,7 @@ def columns(name: str, split: str) -> Columns:
 
 def cached(key: str, make: Callable[[], Columns], verify: Callable[[Columns], Columns] = lambda c: c) -> Columns:
     """Tensors made once and kept on disk; a damaged or unwritable cache costs time and nothing else."""
-    path = cache_folder() / f"{key}.safetensors"
+    path = folders.cache() / f"{key}.safetensors"
     try:
         return verify(_unchanged(path))
     except Exception:  # absent, cut in half, or altered: make it again

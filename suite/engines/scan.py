@@ -1,0 +1,111 @@
+"""The engine: a cell's equations and their derived reverse as native code, called from one fixed native loop.
+
+The loop is `native/loop.cpp`; docs/engine.md says how it works, what it refuses and what it reaches.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from suite.cells.cell import Cell
+from suite.engines import compiler, plan
+from suite.engines.engine import Engine, Noise, Params, Refused, State
+from suite.engines.plan import Plan
+from suite.engines.sequence import Given, Sequence
+from suite.engines.tape import Kernel, Tape
+from suite.engines.trace import Untraceable, trace
+
+REALS = {torch.float32: "float", torch.float64: "double"}
+POINTERS = 64  # of one function, as `native/loop.cpp` has room for
+
+
+@lru_cache(maxsize=256)
+def taped(cell: Cell) -> Tape:
+    """The tape of a cell, or a Refused."""
+    try:
+        tape = Tape(cell, trace(cell))
+    except Untraceable as reason:
+        raise Refused(f"engine 'scan' cannot compile '{cell.name}': an equation {reason}") from None
+    if max(len(kernel.pointers) for kernel in kernels(tape)) > POINTERS:
+        raise Refused(f"engine 'scan' cannot compile '{cell.name}': a stage has more than {POINTERS} rows, states and extras together")
+    return tape
+
+
+def kernels(tape: Tape) -> list[Kernel]:
+    """All functions of a cell."""
+    return [made(stage) for made in (tape.forward, tape.reverse) for stage in range(len(tape.cell.table))]
+
+
+@lru_cache(maxsize=256)
+def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
+    """The plan of a cell, its functions and the loop compiled or found on disk."""
+    if dtype not in REALS:
+        raise Refused(f"engine 'scan' computes in float32 and float64, not in {dtype}: '{cell.name}' is left to another engine")
+    tape = taped(cell)
+    functions = "\n".join(kernel.function.text for kernel in kernels(tape))
+    loop = compiler.library(compiler.source("loop.h", "product.h", "team.h", "loop.cpp"), f"-DREAL={REALS[dtype]}")
+    loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {REALS[dtype]};\n\n{functions}")
+    return plan.make(tape, inputs, loop, loaded)
+
+
+class Scan(torch.autograd.Function):
+    """A sequence as one operator of autograd, its reverse derived from the equations and not from this."""
+
+    @staticmethod
+    def forward(ctx: Any, made: Plan, given: Given, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Outputs (T, R, B, W) and last states (R, B, W)."""
+        run = Sequence(made, given, x, tensors, kept=True)
+        y, last = run.forward()
+        ctx.save_for_backward(x, y, *tensors)
+        ctx.made, ctx.given, ctx.run = made, given, run
+        ctx.set_materialize_grads(False)
+        return y, *last
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, dy: Tensor | None, *last: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Gradients of x, the parameters and the first states; a second call carries the sequence out again."""
+        x, _, *tensors = ctx.saved_tensors  # an output changed in place since is found out here
+        run, ctx.run = ctx.run, None
+        if run is None:
+            run = Sequence(ctx.made, ctx.given, x, tensors, kept=True)
+            run.forward()
+        found = run.reverse(dy, last, ctx.needs_input_grad[2])
+        return None, None, *found
+
+
+def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    """The cell over time; see `Engine.unroll`."""
+    made = planned(cell, xs.shape[-1], xs.dtype)
+    tensors = [params[name] for name in (*made.weights, *made.biases, *cell.extra)] + [state[name] for name in cell.state]
+    given = Given(mask, tuple(noise[name].detach() for name in made.noise))
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
+        y, *last = Scan.apply(made, given, xs, *tensors)
+    else:
+        y, last = Sequence(made, given, xs, tensors, kept=False).forward()
+    return y, dict(zip(cell.state, last, strict=True))
+
+
+def refuses(cell: Cell, device: torch.device) -> str | None:
+    """A sentence for another device, for equations that cannot be compiled, and for a machine without a compiler."""
+    if device.type != "cpu":
+        return f"engine 'scan' runs on the CPU and not on {device.type}: '{cell.name}' is left to another engine"
+    try:
+        taped(cell)
+        compiler.works()
+    except Refused as sentence:
+        return str(sentence) if f"'{cell.name}'" in str(sentence) else f"{sentence} ('{cell.name}')"
+    return None
+
+
+def prepare(cell: Cell, dtype: torch.dtype) -> None:
+    """Compile a cell."""
+    planned(cell, cell.takes or 1, dtype)
+
+
+ENGINE = Engine("scan", unroll, refuses, prepare)

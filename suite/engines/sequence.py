@@ -1,0 +1,104 @@
+"""One call of the native loop: memory, views of it for the loop, results as tensors."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence as Many
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from suite.engines import buffers
+from suite.engines.plan import CCall, CView, Plan, pointers
+
+
+class Given(NamedTuple):
+    """What no gradient is taken of: mask (T, R or 1, B), and noise (T or 1, R or 1, B, W) row by row."""
+
+    mask: Tensor | None
+    noise: tuple[Tensor, ...]
+
+
+class Sequence:
+    """A sequence carried out, and its way back once.
+
+    made     the plan of the cell
+    x        (T, R or 1, B, I)
+    tensors  parameters in the plan's order, then the states at the start, (R, B, W) each
+    kept     whether there will be a way back
+    """
+
+    def __init__(self, made: Plan, given: Given, x: Tensor, tensors: Many[Tensor], kept: bool) -> None:
+        self.made, self.x, self.kept = made, x if x.stride(-1) == 1 else x.contiguous(), kept
+        self.tensors = [tensor.contiguous() for tensor in tensors]
+        self.start = self.tensors[len(tensors) - len(made.cell.state) :]
+        self.shape = (len(x), len(self.start[0]), x.shape[2])
+        self.mask = None if given.mask is None else given.mask.contiguous()
+        self.noise = [value if value.stride(-1) == 1 else value.contiguous() for value in given.noise]
+        self.lent: list[Tensor] = []
+
+    def __del__(self) -> None:
+        for buffer in self.lent:
+            buffers.give(buffer)
+
+    def _lend(self, *shape: int) -> Tensor:
+        elements = int(torch.Size(shape).numel())
+        self.lent.append(buffers.take(elements, self.x.dtype))
+        return self.lent[-1][:elements].view(shape)
+
+    def _call(self, y: Tensor) -> CCall:
+        length, replicas, batch = self.shape
+        views = [_view(history, self.kept or (self.mask is None and number == 0)) for number, history in enumerate(self.history)]
+        self.views = (CView * len(views))(*views)
+        self.drawn = (CView * max(1, len(self.noise)))(*(_view(value) for value in self.noise))
+        call = CCall(length, replicas, batch, self.x.shape[-1], self._threads(), self.kept, _view(self.x), _view(y))
+        call.mask = CView() if self.mask is None else _view(self.mask.unsqueeze(-1))
+        call.tape, call.history, call.noise = self.tape.data_ptr(), self.views, self.drawn
+        weights, biases = len(self.made.weights), len(self.made.biases)
+        addresses = [tensor.data_ptr() for tensor in self.tensors]
+        call.weights, call.biases = pointers(addresses[:weights]), pointers(addresses[weights : weights + biases])
+        call.extras = pointers(addresses[weights + biases :])
+        return call
+
+    def _threads(self) -> int:
+        return max(1, min(torch.get_num_threads(), self.shape[1] * -(-self.shape[2] // 8)))
+
+    def forward(self) -> tuple[Tensor, list[Tensor]]:
+        """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
+        (length, replicas, batch), widths = self.shape, self.made.cell.state.values()
+        outputs = self.x.new_empty(length + 1, replicas, batch, self.made.cell.units)  # and the state before the first step
+        slots = length + 1 if self.kept else 2
+        self.tape = self._lend((length if self.kept else 1) * replicas * batch, self.made.columns)
+        self.history = [outputs if number == 0 and self.mask is None else self._lend(slots, replicas, batch, width) for number, width in enumerate(widths)]
+        for history, start in zip(self.history, self.start, strict=True):
+            history[0] = start
+        self.call = self._call(outputs[1:])
+        self.made.forward(ctypes.byref(self.made.plan), ctypes.byref(self.call))
+        last = [history[length if len(history) > length else length % 2].clone() for history in self.history]
+        return outputs[1:], last
+
+    def reverse(self, dy: Tensor | None, last: Many[Tensor | None], wants_x: bool) -> list[Tensor | None]:
+        """Gradients of x, the parameters and the states at the start, in the order of the tensors."""
+        call, states = self.call, len(self.start)
+        found = [torch.empty_like(tensor) for tensor in self.tensors]
+        addresses = [tensor.data_ptr() for tensor in found]
+        weights, biases = len(self.made.weights), len(self.made.biases)
+        call.d_weights, call.d_biases = pointers(addresses[:weights]), pointers(addresses[weights : weights + biases])
+        call.d_extras, call.d_start = pointers(addresses[weights + biases : len(found) - states]), pointers(addresses[len(found) - states :])
+        held = [None if value is None else value.contiguous() for value in last]
+        call.d_last = pointers([None if value is None else value.data_ptr() for value in held])
+        call.dy = CView() if dy is None else _view(dy)
+        dx = self.x.new_empty(*self.shape, self.x.shape[-1]) if wants_x else None
+        call.d_x = None if dx is None else dx.data_ptr()
+        self.made.reverse(ctypes.byref(self.made.plan), ctypes.byref(call))
+        if dx is not None and self.x.shape[1] < self.shape[1]:
+            dx = dx.sum(1, keepdim=True)
+        return [dx, *found]
+
+
+def _view(tensor: Tensor, whole: bool = True) -> CView:
+    """Data and strides; an axis of one element is shared by all, two slots that are used in turn have element 0."""
+    strides: list[Any] = [0 if size == 1 else stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
+    strides[0] = tensor.stride(0) if len(tensor) > 1 else 0
+    return CView(tensor.data_ptr(), *strides[:3], tensor.stride(3) if whole else 0)
