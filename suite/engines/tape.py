@@ -99,7 +99,7 @@ class Tape:
     def _forward_loads(self, stage: int) -> dict[int, tuple[Kind, int]]:
         """What a forward function reads: inputs, pre-activations so far, and what an earlier stage stored."""
         late = {self.graph.outputs["new", name] for name in self.cell.state} | {self.graph.outputs["value", name] for name in self.values if self.value_stage(name) >= stage}
-        loads = {n: where for n, where in self.given.items() if n in self.graph.inputs.values() or n not in late}
+        loads = {n: where for n, where in self.given.items() if n not in late or where[0] not in (Kind.NEW, Kind.TAPE)}
         loads |= {n: (Kind.TAPE, column) for n, column in self.slots.items() if self.made(n) < stage}
         taken = {column for n, column in self.slots.items() if self.made(n) < stage}
         for name, column in self.rows.items():

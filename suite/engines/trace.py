@@ -103,6 +103,8 @@ class Recorder(TorchDispatchMode):
         for which, value in enumerate(result if isinstance(result, tuple) else (result,)):
             if not isinstance(value, Tensor):
                 raise Untraceable(f"looks at the value of a tensor ({name})")
+            if value.ndim and tuple(value.shape[:2]) != (1, 1):
+                raise Untraceable(f"mixes or reshapes replicas and sequences ({name})")
             if _key(value) not in self.known:
                 self._learn(value, self._node(name, which, named, value))
         return result
@@ -160,6 +162,8 @@ class Recorder(TorchDispatchMode):
     def _sum(self, named: Mapping[str, Any], result: Tensor, mean: bool) -> int:
         value, dims = named["self"], named.get("dim")
         gone = range(value.ndim) if not dims else [d % value.ndim for d in dims]
+        if {0, 1} & set(gone):
+            raise Untraceable("sums over replicas or sequences")
         first = min((d for d in gone if value.shape[d] > 1), default=value.ndim)
         if any(size > 1 and d not in gone for d, size in enumerate(value.shape) if d > first):
             raise Untraceable("sums over what are not neighbours")
