@@ -36,7 +36,7 @@ class CPlan(Structure):
     """Everything about a cell that does not change from call to call."""
 
     _fields_ = [
-        *((name, c_long) for name in ("stages", "blocks", "sources", "states", "values", "extras", "columns")),
+        *((name, c_long) for name in ("stages", "blocks", "sources", "states", "values", "extras", "columns", "row_columns")),
         ("forward", POINTER(CKernel)),
         ("reverse", POINTER(CKernel)),
         ("block", POINTER(CBlock)),
@@ -131,7 +131,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
             described.append(CSource(2, tape.values.index(name), tape.graph.nodes[tape.graph.outputs["value", name]].width, tape.value[name], tape.value_stage(name), 1))
     stages = range(len(cell.table))
     plan = CPlan(
-        *(len(cell.table), len(blocks), len(sources), len(states), len(tape.values), len(extras), tape.columns),
+        *(len(cell.table), len(blocks), len(sources), len(states), len(tape.values), len(extras), tape.columns, tape.row_columns),
         kernels([tape.forward(k) for k in stages], "forward"),
         kernels([tape.reverse(k) for k in stages], "reverse"),
         keep((CBlock * max(1, len(blocks)))(*blocks)),

@@ -1,7 +1,7 @@
 """What a step leaves behind for its reverse, and where: one row of columns for every step and sequence.
 
-A row of the tape starts as the pre-activations of a step. What is dear to compute and needed again (an activation) takes the place of
-the pre-activation it was made of, and the reverse writes the derivative there; cheap values are computed again.
+Only what is dear to compute (an activation) or cannot be had otherwise (a pre-activation) is stored; cheap values are computed
+again, and states and the values of later products are there anyway. Pre-activations and their derivatives have columns of their own.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Kind(IntEnum):
     D_OLD = 8
     D_EXTRA = 9
     D_X = 10
+    D_ROW = 11
+    ROW = 12
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,15 @@ class Tape:
 
     def __init__(self, cell: Cell, graph: Graph) -> None:
         self.cell, self.graph, self.packings = cell, graph, packings(cell)
-        self.columns = 0
         self.stage = {row.name: number for number, stage in enumerate(cell.table) for row in stage.rows}
         self.raw = {row.name: row.raw for stage in cell.table for row in stage.rows if row.raw}
         self.noise = [name for name, raw in self.raw.items() if raw == "noise"]
         self.values = [source for source in products(cell) if source not in cell.state]
+        self.columns = 0
         self.starts = [[self._take(sum(block.widths)) for block in packing.blocks] for packing in self.packings]
-        self.rows = self._rows()
+        self.rows, self.row_columns, self.columns = self._rows(), self.columns, 0
         self.value = {name: self._take(graph.nodes[graph.outputs["value", name]].width) for name in self.values}
-        self.slots = self._slots()
+        self.slots = {n: self._take(graph.nodes[n].width) for n in self._stored()}
 
     def _take(self, width: int) -> int:
         start = self.columns
@@ -101,11 +103,7 @@ class Tape:
         late = {self.graph.outputs["new", name] for name in self.cell.state} | {self.graph.outputs["value", name] for name in self.values if self.value_stage(name) >= stage}
         loads = {n: where for n, where in self.given.items() if n not in late or where[0] not in (Kind.NEW, Kind.TAPE)}
         loads |= {n: (Kind.TAPE, column) for n, column in self.slots.items() if self.made(n) < stage}
-        taken = {column for n, column in self.slots.items() if self.made(n) < stage}
-        for name, column in self.rows.items():
-            if self.stage[name] <= stage and column not in taken:
-                loads.setdefault(self.graph.inputs["row", name], (Kind.TAPE, column))
-        return loads
+        return loads | {self.graph.inputs["row", name]: (Kind.ROW, column) for name, column in self.rows.items() if self.stage[name] <= stage}
 
     def value_stage(self, name: str) -> int:
         """The stage whose function stores a value for later rows."""
@@ -117,7 +115,7 @@ class Tape:
         found = []
         for row in self.cell.table[stage].rows:
             if not row.raw:
-                found.append((out.get(("d row", row.name), zero), (Kind.TAPE, self.rows[row.name]), row.width, False))
+                found.append((out.get(("d row", row.name), zero), (Kind.D_ROW, self.rows[row.name]), row.width, False))
             elif row.raw == "x" and ("d row", row.name) in out:
                 found.append((out["d row", row.name], (Kind.D_X, 0), row.width, True))
         if stage == 0:
@@ -125,44 +123,17 @@ class Tape:
             found += [(out["d extra", e], (Kind.D_EXTRA, k), width, True) for k, (e, width) in enumerate(self.cell.extra.items()) if ("d extra", e) in out]
         return found
 
-    def _slots(self) -> dict[int, int]:
-        """Node -> column, for all that a reverse function reads and nobody else keeps."""
-        users: dict[int, set[int]] = {}
-        for stage in range(len(self.cell.table)):
-            for n in self._stored([node for node, *_ in self.reverse_outputs(stage)]):
-                users.setdefault(n, set()).add(stage)
-        slots, free = {}, dict(self.rows)
-        inputs = {name: self.graph.inputs["row", name] for name in self.rows}
-        for name, n in inputs.items():  # a pre-activation that is itself read stays, unless its derivative comes too early
-            if n in users:
-                column = free.pop(name)
-                slots[n] = column if min(users[n]) >= self.stage[name] else self._take(self.graph.nodes[n].width)
-        later = {stage: self.graph.behind(self._forward_nodes(stage), lambda n: n in slots or n in users) for stage in range(len(self.cell.table))}
-        for n in sorted(set(users) - set(inputs.values())):
-            made, behind, place = self.made(n), self.graph.behind([n]), None
-            for name in sorted(free, key=lambda row: inputs[row] not in behind):
-                fits = self.graph.nodes[inputs[name]].width == self.graph.nodes[n].width and self.stage[name] == made and min(users[n]) >= made
-                if fits and not any(inputs[name] in nodes for stage, nodes in later.items() if stage > made):
-                    place = name
-                    break
-            slots[n] = free.pop(place) if place else self._take(self.graph.nodes[n].width)
-        return slots
-
-    def _forward_nodes(self, stage: int) -> list[int]:
-        """What a forward function must compute, apart from what it stores for the reverse."""
-        wanted = [self.graph.outputs["value", name] for name in self.values if self.value_stage(name) == stage]
-        return wanted + [self.graph.outputs["new", name] for name in self.cell.state] * (stage == len(self.cell.table) - 1)
-
-    def _stored(self, outputs: list[int]) -> set[int]:
-        """Nodes that must be stored for these derivatives: dear ones that do not hear a seed, and pre-activations."""
+    def _stored(self) -> list[int]:
+        """Nodes that the reverse reads and nobody else keeps: dear ones that do not hear a seed, and pre-activations."""
+        outputs = [node for stage in range(len(self.cell.table)) for node, *_ in self.reverse_outputs(stage)]
         rows = {self.graph.inputs["row", name] for name in self.rows}
         seeds = {n for (kind, _), n in self.graph.inputs.items() if kind == "seed"}
-        dear = {n for n, node in enumerate(self.graph.nodes) if node.op == "sum" or any(word in node.text for word in DEAR) and node.op == "map"}
+        dear = {n for n, node in enumerate(self.graph.nodes) if node.op == "sum" or (node.op == "map" and any(word in node.text for word in DEAR))}
 
         def stop(n: int) -> bool:
             return n in self.given or n in rows or (n in dear and not self.graph.behind([n]) & seeds and not self._at_hand(n))
 
-        return {n for n in self.graph.behind(outputs, stop) if stop(n) and n not in self.given}
+        return sorted(n for n in self.graph.behind(outputs, stop) if stop(n) and n not in self.given)
 
     def _at_hand(self, number: int) -> bool:
         """Whether all that a node is made of is given: then it is computed again."""
@@ -173,8 +144,7 @@ class Tape:
         stores = [(self.graph.outputs["value", name], (Kind.TAPE, self.value[name])) for name in self.values if self.value_stage(name) == stage]
         if stage == len(self.cell.table) - 1:
             stores += [(self.graph.outputs["new", name], (Kind.NEW, k)) for k, name in enumerate(self.cell.state)]
-        own = {self.graph.inputs["row", name]: column for name, column in self.rows.items()}
-        stores += [(n, (Kind.TAPE, column)) for n, column in self.slots.items() if self.made(n) == stage and own.get(n) != column]
+        stores += [(n, (Kind.TAPE, column)) for n, column in self.slots.items() if self.made(n) == stage]
         widths = {self.graph.outputs["new", name]: width for name, width in self.cell.state.items()}
         return self._kernel(f"forward{stage}", self._forward_loads(stage), [(n, at, widths.get(n, self.graph.nodes[n].width), False) for n, at in stores])
 

@@ -1,7 +1,7 @@
 // What the loop is told: the plan of a cell (the same for every call) and one call. Plain C, mirrored in `scan.py`.
 #pragma once
 
-enum Kind { TAPE, OLD, NEW, EXTRA, X, NOISE, SEED, SEED_VALUE, D_OLD, D_EXTRA, D_X };  // see `tape.py`
+enum Kind { TAPE, OLD, NEW, EXTRA, X, NOISE, SEED, SEED_VALUE, D_OLD, D_EXTRA, D_X, D_ROW, ROW };  // see `tape.py`
 
 struct Kernel {
   void* run;           // void(long rows, const long* w, T* const* at, const long* step)
@@ -26,7 +26,7 @@ struct Source {
 };
 
 struct Plan {
-  long stages, blocks, sources, states, values, extras, columns;
+  long stages, blocks, sources, states, values, extras, columns, row_columns;
   const Kernel *forward, *reverse;
   const Block* block;
   const long *links, *row_widths;
