@@ -11,7 +11,8 @@ namespace {
 using T = REAL;
 constexpr long GROUP = 8;    // rows whose share of an extra's gradient is summed at once; panels are whole groups
 constexpr long PANEL = 32;   // rows that go through the sequence together, at most
-constexpr long DEPTH = 128;  // rows that a weight gradient takes in at once, about
+constexpr long DEPTH = 128;  // rows that a weight gradient takes in at once, about; four times as many where the sums leave the cache
+constexpr long CACHE = 1 << 19;  // bytes
 
 long padded(long width) { return (width + Vector<T>::lanes - 1) / Vector<T>::lanes * Vector<T>::lanes; }
 T* at(const View& v, long t, long r, long b) { return (T*)v.data + t * v.time + r * v.replica + b * v.row; }
@@ -352,7 +353,8 @@ struct Room {
   T *turned, *sums, *bias, *extra, *rows;
   long groups, extra_size = 0;
 
-  Room(const Loop& loop, std::vector<T>& memory) : steps(std::min(loop.call.length, std::max<long>(1, DEPTH / loop.call.batch))), groups((loop.call.batch + GROUP - 1) / GROUP) {
+  Room(const Loop& loop, std::vector<T>& memory)
+      : steps(std::min(loop.call.length, std::max<long>(1, DEPTH * (loop.summed_size * long(sizeof(T)) > CACHE ? 4 : 1) / loop.call.batch))), groups((loop.call.batch + GROUP - 1) / GROUP) {
     for (long e = 0; e < loop.plan.extras; ++e) extra_size += groups * loop.plan.extra_widths[e];
     const size_t size = loop.turned_size + loop.summed_size + loop.bias_size + extra_size + steps * loop.call.batch * loop.plan.row_columns + Vector<T>::tile;
     if (memory.size() < size) memory.resize(size);

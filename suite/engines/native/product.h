@@ -37,7 +37,10 @@ void tile(const Term<T>* term, const Term<T>* end, long row, long column, T* c, 
   constexpr long L = Vector<T>::lanes;
   V sum[M][N];
   for (int i = 0; i < M; ++i)
-    for (int v = 0; v < N; ++v) sum[i][v] = start ? (V) * (From)(start + i * start_row + v * L) : V{};
+    for (int v = 0; v < N; ++v) {
+      sum[i][v] = V{};
+      if (start) __builtin_prefetch(start + i * start_row + v * L);  // added at the end: it comes while the sums are made
+    }
   for (; term != end; ++term) {
     const T *a = term->a + row * term->a_row, *b = term->b + column * term->b_column;
     const long a_row = term->a_row, a_step = term->a_step, b_step = term->b_step ? term->b_step : N * L;
@@ -51,7 +54,10 @@ void tile(const Term<T>* term, const Term<T>* end, long row, long column, T* c, 
     }
   }
   for (int i = 0; i < M; ++i)
-    for (int v = 0; v < N; ++v) *(typename Vector<T>::loose*)(c + i * c_row + v * L) = sum[i][v];
+    for (int v = 0; v < N; ++v) {
+      if (start) sum[i][v] += (V) * (From)(start + i * start_row + v * L);
+      *(typename Vector<T>::loose*)(c + i * c_row + v * L) = sum[i][v];
+    }
 }
 
 template <class T> using Tile = void (*)(const Term<T>*, const Term<T>*, long, long, T*, long, const T*, long);
