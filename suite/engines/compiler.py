@@ -27,7 +27,12 @@ INSTALL = "install one (Debian: apt install g++; conda: conda install cxx-compil
 
 def library(text: str, *flags: str) -> ctypes.CDLL:
     """The library of a C++ text, from the cache or from the compiler; a Refused of one sentence where there is none."""
-    return _library(text, flags, os.environ.get("CXX", ""), cache() / "kernels")
+    return _library(text, flags, *_surroundings())
+
+
+def _surroundings() -> tuple[str, str]:
+    """What decides where and how is compiled."""
+    return os.environ.get("CXX", ""), os.environ.get("CARROUSEL_CACHE", "")
 
 
 @lru_cache(maxsize=8)
@@ -43,7 +48,8 @@ def works() -> None:
 
 
 @lru_cache(maxsize=1024)
-def _library(text: str, flags: tuple[str, ...], named: str, folder: Path) -> ctypes.CDLL:
+def _library(text: str, flags: tuple[str, ...], named: str, place: str) -> ctypes.CDLL:
+    folder = (Path(place) if place else cache()) / "kernels"
     command = [*_compiler(named), *_native(), *FLAGS, *flags]
     program = Path(shutil.which(command[0]) or command[0]).resolve()
     try:

@@ -36,7 +36,7 @@ class CPlan(Structure):
     """Everything about a cell that does not change from call to call."""
 
     _fields_ = [
-        *((name, c_long) for name in ("stages", "blocks", "sources", "states", "values", "extras", "columns", "row_columns")),
+        *((name, c_long) for name in ("stages", "blocks", "sources", "states", "values", "extras", "columns", "row_columns", "weights", "biases")),
         ("forward", POINTER(CKernel)),
         ("reverse", POINTER(CKernel)),
         ("block", POINTER(CBlock)),
@@ -66,7 +66,7 @@ class CCall(Structure):
         ("tape", c_void_p),
         ("history", POINTER(CView)),
         ("noise", POINTER(CView)),
-        *((name, Pointers) for name in ("weights", "biases", "extras", "d_weights", "d_biases", "d_extras", "d_last", "d_start")),
+        *((name, Pointers) for name in ("tensors", "gradients", "d_last")),
         ("d_x", c_void_p),
     ]
 
@@ -131,7 +131,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
             described.append(CSource(2, tape.values.index(name), tape.graph.nodes[tape.graph.outputs["value", name]].width, tape.value[name], tape.value_stage(name), 1))
     stages = range(len(cell.table))
     plan = CPlan(
-        *(len(cell.table), len(blocks), len(sources), len(states), len(tape.values), len(extras), tape.columns, tape.row_columns),
+        *(len(cell.table), len(blocks), len(sources), len(states), len(tape.values), len(extras), tape.columns, tape.row_columns, len(weights), len(biases)),
         kernels([tape.forward(k) for k in stages], "forward"),
         kernels([tape.reverse(k) for k in stages], "reverse"),
         keep((CBlock * max(1, len(blocks)))(*blocks)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence as Many
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -36,16 +37,9 @@ class Sequence:
         self.shape = (len(x), len(self.start[0]), x.shape[2])
         self.mask = None if given.mask is None else given.mask.contiguous()
         self.noise = [value if value.stride(-1) == 1 else value.contiguous() for value in given.noise]
-        self.lent: list[Tensor] = []
 
-    def __del__(self) -> None:
-        for buffer in self.lent:
-            buffers.give(buffer)
-
-    def _lend(self, *shape: int) -> Tensor:
-        elements = int(torch.Size(shape).numel())
-        self.lent.append(buffers.take(elements, self.x.dtype))
-        return self.lent[-1][:elements].view(shape)
+    def _room(self, *shape: int) -> Tensor:
+        return buffers.take(prod(shape), self.x.dtype).view(shape)
 
     def _call(self, y: Tensor) -> CCall:
         length, replicas, batch = self.shape
@@ -55,10 +49,7 @@ class Sequence:
         call = CCall(length, replicas, batch, self.x.shape[-1], self._threads(), self.kept, _view(self.x), _view(y))
         call.mask = CView() if self.mask is None else _view(self.mask.unsqueeze(-1))
         call.tape, call.history, call.noise = self.tape.data_ptr(), self.views, self.drawn
-        weights, biases = len(self.made.weights), len(self.made.biases)
-        addresses = [tensor.data_ptr() for tensor in self.tensors]
-        call.weights, call.biases = pointers(addresses[:weights]), pointers(addresses[weights : weights + biases])
-        call.extras = pointers(addresses[weights + biases :])
+        call.tensors = pointers([tensor.data_ptr() for tensor in self.tensors])
         return call
 
     def _threads(self) -> int:
@@ -67,10 +58,10 @@ class Sequence:
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
         (length, replicas, batch), widths = self.shape, self.made.cell.state.values()
-        outputs = self.x.new_empty(length + 1, replicas, batch, self.made.cell.units)  # and the state before the first step
+        outputs = self._room(length + 1, replicas, batch, self.made.cell.units)  # and the state before the first step
         slots = length + 1 if self.kept else 2
-        self.tape = self._lend((length if self.kept else 1) * replicas * batch, self.made.columns)
-        self.history = [outputs if number == 0 and self.mask is None else self._lend(slots, replicas, batch, width) for number, width in enumerate(widths)]
+        self.tape = self._room((length if self.kept else 1) * replicas * batch, self.made.columns)
+        self.history = [outputs if number == 0 and self.mask is None else self._room(slots, replicas, batch, width) for number, width in enumerate(widths)]
         for history, start in zip(self.history, self.start, strict=True):
             history[0] = start
         self.call = self._call(outputs[1:])
@@ -80,12 +71,9 @@ class Sequence:
 
     def reverse(self, dy: Tensor | None, last: Many[Tensor | None], wants_x: bool) -> list[Tensor | None]:
         """Gradients of x, the parameters and the states at the start, in the order of the tensors."""
-        call, states = self.call, len(self.start)
+        call = self.call
         found = [torch.empty_like(tensor) for tensor in self.tensors]
-        addresses = [tensor.data_ptr() for tensor in found]
-        weights, biases = len(self.made.weights), len(self.made.biases)
-        call.d_weights, call.d_biases = pointers(addresses[:weights]), pointers(addresses[weights : weights + biases])
-        call.d_extras, call.d_start = pointers(addresses[weights + biases : len(found) - states]), pointers(addresses[len(found) - states :])
+        call.gradients = pointers([tensor.data_ptr() for tensor in found])
         held = [None if value is None else value.contiguous() for value in last]
         call.d_last = pointers([None if value is None else value.data_ptr() for value in held])
         call.dy = CView() if dy is None else _view(dy)

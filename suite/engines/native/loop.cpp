@@ -11,7 +11,7 @@ namespace {
 using T = REAL;
 constexpr long GROUP = 8;    // rows whose share of an extra's gradient is summed at once; panels are whole groups
 constexpr long PANEL = 32;   // rows that go through the sequence together, at most
-constexpr long DEPTH = 128;  // rows that a weight gradient takes in at once, about; four times as many where the sums leave the cache
+constexpr long DEPTH = 128;  // rows that a weight gradient takes in at once, about; twice as many where the sums leave the cache
 constexpr long CACHE = 1 << 19;  // bytes
 
 long padded(long width) { return (width + Vector<T>::lanes - 1) / Vector<T>::lanes * Vector<T>::lanes; }
@@ -75,7 +75,7 @@ struct Loop {
   void pack(T* to, const Block& block, long link, long r, bool turn) const {
     const Source& from = plan.source[plan.links[block.link + link]];
     const long K = from.width;
-    T* const* weights = (T* const*)call.weights + block.weight + link * block.rows;
+    T* const* weights = (T* const*)call.tensors + block.weight + link * block.rows;
     long first = 0;
     const long columns = padded(turn ? K : block.columns), depth = turn ? block.columns : K;
     std::memset(to, 0, sizeof(T) * columns * depth);
@@ -105,7 +105,7 @@ struct Loop {
     if (block.bias < 0) return;
     for (long row = 0; row < block.rows; ++row) {
       const long width = plan.row_widths[block.row + row];
-      std::memcpy(to, (T*)call.biases[block.bias + row] + r * width, sizeof(T) * width);
+      std::memcpy(to, (T*)call.tensors[plan.weights + block.bias + row] + r * width, sizeof(T) * width);
       to += width;
     }
   }
@@ -155,7 +155,7 @@ void invoke(const Loop& loop, const Kernel& kernel, long t, long r, long first, 
       case TAPE: pointers[k] = loop.tape(t, r, b) + n, steps[k] = plan.columns; break;
       case OLD: pointers[k] = loop.state(n, t, r, b), steps[k] = plan.state_widths[n]; break;
       case NEW: pointers[k] = loop.state(n, t + 1, r, b), steps[k] = plan.state_widths[n]; break;
-      case EXTRA: pointers[k] = (T*)loop.call.extras[n] + r * plan.extra_widths[n], steps[k] = 0; break;
+      case EXTRA: pointers[k] = (T*)loop.call.tensors[plan.weights + plan.biases + n] + r * plan.extra_widths[n], steps[k] = 0; break;
       case X: pointers[k] = at(loop.call.x, t, r, b), steps[k] = loop.call.x.row; break;
       case NOISE: pointers[k] = at(loop.call.noise[n], t, r, b), steps[k] = loop.call.noise[n].row; break;
       case SEED: pointers[k] = carried->seed[n] + off * carried->wide[n], steps[k] = carried->wide[n]; break;
@@ -300,7 +300,7 @@ void reverse_panel(const Loop& loop, const T* turned, Carried& carried, long fro
   }
   for (long s = 0; s < plan.states && from == 0; ++s)
     for (long b = first; b < last; ++b)
-      std::memcpy((T*)call.d_start[s] + (r * call.batch + b) * plan.state_widths[s], carried.seed[s] + (b - first) * carried.wide[s], sizeof(T) * plan.state_widths[s]);
+      std::memcpy((T*)call.gradients[plan.weights + plan.biases + plan.extras + s] + (r * call.batch + b) * plan.state_widths[s], carried.seed[s] + (b - first) * carried.wide[s], sizeof(T) * plan.state_widths[s]);
 }
 
 // one tile of columns of a block's weight gradients
@@ -339,10 +339,10 @@ void deliver(const Loop& loop, long r, const Piece& piece, const T* sums, const 
     const long from = std::max(piece.from, first) - first, to = std::min(piece.to, first + width) - first;
     for (long l = 0; l < block.links && from < to; ++l) {
       const long K = plan.source[plan.links[block.link + l]].width;
-      T* out = (T*)loop.call.d_weights[block.weight + l * block.rows + row] + r * width * K;
+      T* out = (T*)loop.call.gradients[block.weight + l * block.rows + row] + r * width * K;
       transpose(out + from * K, K, sums + loop.summed[block.link + l] + first + from, columns, K, to - from);
     }
-    if (block.bias >= 0 && from < to) std::memcpy((T*)loop.call.d_biases[block.bias + row] + r * width + from, bias + loop.bias[piece.block] + first + from, sizeof(T) * (to - from));
+    if (block.bias >= 0 && from < to) std::memcpy((T*)loop.call.gradients[plan.weights + block.bias + row] + r * width + from, bias + loop.bias[piece.block] + first + from, sizeof(T) * (to - from));
     first += width;
   }
 }
@@ -354,7 +354,7 @@ struct Room {
   long groups, extra_size = 0;
 
   Room(const Loop& loop, std::vector<T>& memory)
-      : steps(std::min(loop.call.length, std::max<long>(1, DEPTH * (loop.summed_size * long(sizeof(T)) > CACHE ? 4 : 1) / loop.call.batch))), groups((loop.call.batch + GROUP - 1) / GROUP) {
+      : steps(std::min(loop.call.length, std::max<long>(1, DEPTH * (loop.summed_size * long(sizeof(T)) > CACHE ? 2 : 1) / loop.call.batch))), groups((loop.call.batch + GROUP - 1) / GROUP) {
     for (long e = 0; e < loop.plan.extras; ++e) extra_size += groups * loop.plan.extra_widths[e];
     const size_t size = loop.turned_size + loop.summed_size + loop.bias_size + extra_size + steps * loop.call.batch * loop.plan.row_columns + Vector<T>::tile;
     if (memory.size() < size) memory.resize(size);
@@ -393,7 +393,7 @@ void reverse_replica(const Loop& loop, const std::vector<Piece>& pieces, Room& r
   const T* from = room.extra;
   for (long e = 0; e < plan.extras && member == 0; ++e) {
     const long width = plan.extra_widths[e];
-    T* to = (T*)call.d_extras[e] + r * width;
+    T* to = (T*)call.gradients[plan.weights + plan.biases + e] + r * width;
     std::fill(to, to + width, T(0));
     for (long g = 0; g < room.groups; ++g, from += width)
       for (long i = 0; i < width; ++i) to[i] += from[i];

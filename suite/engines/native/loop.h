@@ -26,7 +26,7 @@ struct Source {
 };
 
 struct Plan {
-  long stages, blocks, sources, states, values, extras, columns, row_columns;
+  long stages, blocks, sources, states, values, extras, columns, row_columns, weights, biases;
   const Kernel *forward, *reverse;
   const Block* block;
   const long *links, *row_widths;
@@ -46,8 +46,8 @@ struct Call {
   void* tape;          // (length or 1, replicas, batch, columns)
   View* history;       // each state before step 0, 1 ... length; element 0: two slots in turn
   View* noise;
-  void **weights, **biases, **extras;           // (replicas, rows, columns) each
-  void **d_weights, **d_biases, **d_extras;     // null: not wanted
-  void **d_last, **d_start;                     // (replicas, batch, width); d_last null: zero
-  void* d_x;                                    // (length, replicas, batch, inputs) or null
+  void **tensors;      // weights, biases and extras (replicas, rows, columns), then the states at the start (replicas, batch, width)
+  void **gradients;    // of all of them
+  void **d_last;       // of the last states; null: zero
+  void* d_x;           // (length, replicas, batch, inputs) or null: not wanted
 };
