@@ -442,6 +442,6 @@ extern "C" void reverse(const Plan* plan, const Call* call) {
     if (alone)
       team.share(0, call->replicas, [&](long r) { reverse_replica(loop, pieces, room[member], team, r, 0, 1); });
     else
-      for (long r = 0; r < call->replicas; ++r) reverse_replica(loop, pieces, room[0], team, r, member, call->threads);
+      for (long r = 0; r < call->replicas; ++r) reverse_replica(loop, pieces, room[0], team, r, member, team.members);
   });
 }

@@ -1,18 +1,31 @@
-// Threads that carry out one call together, phase after phase.
+// Threads that carry out one call together, phase after phase: those of OpenMP, which PyTorch has too, so that its waiting
+// threads work instead of keeping a core busy beside ours; where there is no OpenMP, threads of this call.
 #pragma once
 #include <atomic>
 #include <thread>
 #include <vector>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 class Team {
  public:
   explicit Team(long members) : members(members) {}
 
   template <class Work> void run(const Work& work) {
+#ifdef _OPENMP
+#pragma omp parallel num_threads(int(members)) if (members > 1)
+    {
+#pragma omp single
+      members = omp_get_num_threads();  // they may be fewer than were asked for
+      work(long(omp_get_thread_num()));
+    }
+#else
     std::vector<std::thread> others;
     for (long m = 1; m < members; ++m) others.emplace_back([&, m] { work(m); });
     work(0L);
     for (auto& other : others) other.join();
+#endif
   }
 
   // hands out 0 .. count - 1, each once; every phase has a counter of its own
@@ -28,12 +41,12 @@ class Team {
       round = turn + 1;
     } else {
       for (long tries = 0; round.load() == turn; ++tries)
-        if (tries > 2000) std::this_thread::yield();
+        if (tries > 20000) std::this_thread::yield();
     }
   }
 
-  const long members;
+  long members;
 
  private:
-  std::atomic<long> next[4] = {}, arrived{0}, round{0};
+  std::atomic<long> next[2] = {}, arrived{0}, round{0};
 };
