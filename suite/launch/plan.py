@@ -177,3 +177,13 @@ def seconds(specs: Sequence[TrainSpec]) -> float:
         adds, width = adds + cell.costs(width)["multiply_adds"], cell.units
     step = length * (1.3e-4 + 1.2e-10 * len(specs) * first.batch * adds) + 6e-9 * len(specs) * net.parameters
     return 1.2 * first.steps * step
+
+
+def timing_seconds(specs: Sequence[SpeedSpec]) -> float:
+    """A rough estimate of the time that a group of timings takes, peak memory and processes with it."""
+    passes, whole = 1.4 * (specs[0].repeats + 6), 2.0
+    for spec in specs:
+        adds = catalogue.cell(spec.cell, spec.units).costs(spec.inputs)["multiply_adds"]
+        step = spec.length * (1.3e-4 + 1.2e-10 * spec.replicas * spec.batch * adds)
+        whole += (passes + 6) * step + 1.0
+    return whole
