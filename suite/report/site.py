@@ -79,7 +79,7 @@ def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> s
     ]
     overviews = [{"title": setting, "figure": ratios.draw(setting, group, look, f"r{number}")} for number, (setting, group) in enumerate(ratios.settings(runs).items())]
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"shown": shown, "spread": spread, "brief": brief, "swatches": {cell: look.swatch(cell) for cell in cells}}
+    environment.globals |= {"shown": shown, "spread": spread, "brief": brief, "swatches": {name: look.swatch(name) for name in (*cells, *look.engines)}}
     return environment.get_template("page.html").render(
         catalogue=catalogue,
         legend=look.legend(),
@@ -88,7 +88,7 @@ def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> s
         timed=timed,
         overviews=overviews,
         means=means(runs),
-        engines=[{"name": engine, "mark": look.swatch(engine)} for engine in look.engines],
+        engines=look.engines,
         runs=sorted(runs, key=lambda r: (r.spec.kind, getattr(r.spec, "task", ""), cells.index(r.spec.cell), getattr(r.spec, "seed", 0))),
         not_run=not_run(runs),
         skipped=skipped,
