@@ -45,15 +45,52 @@ def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...],
     if dry_run:
         _show(*launch.prepare(specs, folder))
         return 0
-    carried = launch.carry_out(made, specs, folder, _command(), workers, save_weights)
+    return _ended(launch.carry_out(made, specs, folder, _command(), workers, save_weights))
+
+
+def _ended(carried: Any) -> int:
+    from suite.launch.run import line
+
     for run in carried.failed:
-        click.echo(f"carrousel: {launch.line(run)}", err=True)
+        click.echo(f"carrousel: {line(run)}", err=True)
     click.echo(str(carried.page))
     return 1 if carried.failed else 0
 
 
+@commands.command("speed")
+@click.option("--cell", "cells", multiple=True, help="A cell; module:attribute for your own. Repeatable.  [default: all of the catalogue]")
+@click.option("--engine", "engines", multiple=True, help="An engine. Repeatable.  [default: all but the reference]")
+@click.option("--shape", "shapes", multiple=True, metavar="T,B,I,U", help="Steps, batch, inputs, units. Repeatable.  [default: six shapes]")
+@click.option("--threads", "threads", multiple=True, type=int, help="Threads of every product. Repeatable.  [default: 1 and all cores]")
+@click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--replicas", default=1, show_default=True, help="Models side by side in one call.")
+@click.option("--repeats", default=9, show_default=True, help="Repeats of every timing, taken in turn.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for records, speed.csv and page.  [default: reports/local/speed]")
+@click.option("--dry-run", is_flag=True, help="Print what would be timed, and stop.")
+def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tuple[str, ...], threads: tuple[int, ...], dtype: str, device: str, replicas: int, repeats: int, out: Path | None, dry_run: bool) -> int:
+    """Time cell x engine x shape x threads beside torch.nn; print the table, keep records, speed.csv and a page."""
+    from suite.cells import ALIASES, CELLS
+    from suite.engines import ENGINES
+    from suite.experiments.speed import timing
+    from suite.launch import run as launch
+    from suite.report.text import tables
+    from suite.runs.machine import cores
+
+    all_cells, all_engines = [name for name in CELLS if name not in ALIASES], [name for name in ENGINES if name != "reference"]
+    settings = {"dtype": dtype, "replicas": replicas, "repeats": repeats}
+    made = timing(cells or all_cells, engines or all_engines, shapes, threads or (1, cores()), settings)
+    specs, folder = made.specs(device=device), launch.folder_of(made, out)
+    if dry_run:
+        _show(*launch.prepare(specs, folder))
+        return 0
+    carried = launch.carry_out(made, specs, folder, _command())
+    click.echo(tables(carried.runs))
+    return _ended(carried)
+
+
 def _show(todo: Any, here: Any) -> None:
-    from suite.launch.plan import seconds
+    from suite.launch.plan import seconds, timing_seconds
     from suite.launch.progress import clock
 
     total = 0.0
@@ -63,10 +100,10 @@ def _show(todo: Any, here: Any) -> None:
         click.echo(f"{first.task} {first.cell} x {len(group)} seeds, {first.steps} steps, about {estimate:.0f} s on one core")
     for group in todo.speed:
         first = group[0]
-        click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}): {', '.join(f'{s.cell} {s.engine}' for s in group)}")
+        click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}), threads {first.threads}: {', '.join(f'{s.cell} {s.engine}' for s in group)}")
     for said in todo.impossible:
         click.echo(said)
-    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {clock(total / max(here.cores, 1))} on {here.cores} cores")
+    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {clock(total / max(here.cores, 1) + sum(map(timing_seconds, todo.speed)))} on {here.cores} cores")
 
 
 def _command() -> str:

@@ -37,7 +37,7 @@ class Experiment:
     question: str
     cells: tuple[str, ...]
     recipes: tuple[Recipe, ...]
-    shapes: tuple[Mapping[str, int], ...] = ()
+    shapes: tuple[Mapping[str, Any], ...] = ()
     engines: tuple[str, ...] = ("hoisted", "vendor")
     seeds: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)

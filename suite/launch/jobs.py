@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from suite.launch import describe
 from suite.launch.local import Job, Outcome, Pool
 from suite.launch.plan import seconds
-from suite.runs import Costs, Run, SpeedSpec, TrainSpec, Where
-from suite.training.speed import spread
+from suite.runs import Costs, Run, SpeedSpec, Timing, TrainSpec, Where
+from suite.training.preparing import prepares
+from suite.training.speed import Measured, spread
 
-WEIGHED = 3  # processes in which the peak memory of a step is measured
+WEIGHED = 3  # processes in which the peak memory of a step, or the compile time of a cell, is measured
 
 
 def training(group: list[TrainSpec], out: Path, save_weights: bool) -> Job:
@@ -34,22 +38,46 @@ def trained(outcome: Outcome, here: Where) -> list[Run]:
 
 
 def timed(group: list[SpeedSpec], here: Where) -> list[Run]:
-    """Peak memory of each spec in a process of its own, then all their timings interleaved in one."""
+    """Compile time and peak memory of each spec in processes of their own, then all their timings interleaved in one."""
     there = here.model_copy(update={"threads": group[0].threads, "replicas": group[0].replicas})
     with Pool(1, group[0].threads) as pool:
         weighed = [o for o in pool.run([Job("peak", {"spec": spec}, spec.id) for spec in group for _ in range(WEIGHED)]) if o.kind == "done"]
-        (times,) = (o for o in pool.run([Job("times", {"specs": group})]) if o.kind != "progress")
+        ended = _times(pool, group)
     runs = []
-    for number, spec in enumerate(group):
-        result = times.value if times.kind != "done" else times.value[number]
-        if isinstance(result, str):
-            runs.append(Run(id=spec.id, spec=spec, status=f"failed: {result}", where=there))
+    for spec, (found, sentence) in zip(group, ended, strict=True):
+        if sentence:
+            runs.append(Run(id=spec.id, spec=spec, status=f"failed: {sentence}", costs=found, where=there))
             continue
         counted = describe.describe_cell(spec.cell, spec.units, spec.inputs)
         peaks = [o.value for o in weighed if o.job.about == spec.id and o.value is not None]
         state = counted["state"] * (4 if spec.dtype == "float32" else 8)
-        costs = Costs(
-            parameters=counted["parameters"], multiply_adds=counted["multiply_adds"], state_bytes=state, step=result[0], forward=result[1], peak_bytes=spread(peaks) if peaks else None
-        )
+        more = {"parameters": counted["parameters"], "multiply_adds": counted["multiply_adds"], "state_bytes": state, "peak_bytes": spread(peaks) if peaks else None}
+        costs = found.model_copy(update=more | prepared(spec.cell, spec.cell_digest, spec.units, spec.engine, spec.dtype))
         runs.append(Run(id=spec.id, spec=spec, status="done", costs=costs, where=there))
     return runs
+
+
+def _times(pool: Pool, group: list[SpeedSpec]) -> list[Measured]:
+    """The timings of a group. If its process dies each is tried alone, so that only the one that killed it has no result."""
+    (outcome,) = (o for o in pool.run([Job("times", {"specs": group})]) if o.kind != "progress")
+    if outcome.kind == "done":
+        found: list[Measured] = outcome.value
+        return found
+    if len(group) == 1:
+        return [Measured(Costs(), outcome.value)]
+    return [measured for spec in group for measured in _times(pool, [spec])]
+
+
+@cache
+def prepared(cell: str, digest: str, units: int, engine: str, dtype: Literal["float32", "float64"]) -> dict[str, Timing]:
+    """Seconds of an engine's preparation with an empty cache and with a filled one, each in a fresh process; measured once a command."""
+    if not prepares(engine):
+        return {}
+    seconds: dict[str, list[float]] = {"compile": [], "warm": []}
+    spec = SpeedSpec(cell=cell, cell_digest=digest, units=units, engine=engine, dtype=dtype)
+    with Pool(1) as pool:
+        for _ in range(WEIGHED):
+            with tempfile.TemporaryDirectory() as cache_folder:
+                for values in seconds.values():
+                    values += [o.value for o in pool.run([Job("prepare", {"spec": spec, "cache": Path(cache_folder)})]) if o.kind == "done"]
+    return {name: spread(values) for name, values in seconds.items() if values}

@@ -16,6 +16,8 @@ from suite.runs.spec import SpeedSpec, TrainSpec, shared
 from suite.tasks import TASKS, Task
 from suite.training.group import network_of
 
+TURNS = 6  # contestants that take turns in one process, beside torch.nn's layers: a drift hits them alike, and memory is bounded
+
 
 @dataclass
 class Plan:
@@ -62,9 +64,16 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
             waiting.append(whole)
     made.train = together([s for s in waiting if isinstance(s, TrainSpec)])
     speed = [s for s in waiting if isinstance(s, SpeedSpec)]
-    shapes = dict.fromkeys((s.device, s.threads, s.length, s.batch, s.inputs, s.units, s.replicas, s.dtype) for s in speed)
-    made.speed = [[s for s in speed if (s.device, s.threads, s.length, s.batch, s.inputs, s.units, s.replicas, s.dtype) == key] for key in shapes]
+    made.speed = [chunk for group in alike(speed) for chunk in (group[k : k + TURNS] for k in range(0, len(group), TURNS))]
     return made
+
+
+def alike(specs: Sequence[SpeedSpec]) -> list[list[SpeedSpec]]:
+    """Timings that differ only in cell and engine, in the order asked for."""
+    groups: dict[str, list[SpeedSpec]] = {}
+    for spec in specs:
+        groups.setdefault(repr(spec.model_dump(exclude={"cell", "cell_digest", "engine"})), []).append(spec)
+    return list(groups.values())
 
 
 def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
@@ -168,3 +177,13 @@ def seconds(specs: Sequence[TrainSpec]) -> float:
         adds, width = adds + cell.costs(width)["multiply_adds"], cell.units
     step = length * (1.3e-4 + 1.2e-10 * len(specs) * first.batch * adds) + 6e-9 * len(specs) * net.parameters
     return 1.2 * first.steps * step
+
+
+def timing_seconds(specs: Sequence[SpeedSpec]) -> float:
+    """A rough estimate of the time that a group of timings takes, peak memory and processes with it."""
+    passes, whole = 1.4 * (specs[0].repeats + 6), 2.0
+    for spec in specs:
+        adds = catalogue.cell(spec.cell, spec.units).costs(spec.inputs)["multiply_adds"]
+        step = spec.length * (1.3e-4 + 1.2e-10 * spec.replicas * spec.batch * adds)
+        whole += (passes + 6) * step + 1.0
+    return whole

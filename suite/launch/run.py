@@ -20,7 +20,7 @@ from suite.experiments import EXPERIMENTS, Experiment
 from suite.launch import describe
 from suite.launch.jobs import timed, trained, training
 from suite.launch.local import Job, Pool
-from suite.launch.plan import Plan, canonical, plan, task_of
+from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
@@ -29,8 +29,6 @@ from suite.runs.store import replace
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SPEED_SECONDS = 8.0  # weight of a timing job in the progress bar
 
 
 @dataclass
@@ -103,13 +101,14 @@ def carry_out(
         jobs = [training(group, out, save_weights) for group in todo.train]
         alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
         jobs += [Job("baselines", {"task": text}, text) for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
-        guess = sum(job.weight for job in jobs) / (workers or cores()) + SPEED_SECONDS * len(todo.speed)
+        timing = sum(map(timing_seconds, todo.speed))
+        guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
         print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
-        with Reporter(sum(job.weight for job in jobs) + SPEED_SECONDS * len(todo.speed), todo.missing) as reporter:
+        with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
             _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
             for group in todo.speed:  # alone on the machine
                 with cut_off(kept, partial(list, group)):
-                    reporter.finish(SPEED_SECONDS, [line(run) for run in kept.record(timed(group, here))])
+                    reporter.finish(timing_seconds(group), [line(run) for run in kept.record(timed(group, here))])
         _write_catalogue(experiment, command, cells, tasks, kept, out)
     from suite.report.site import render
 
@@ -177,7 +176,7 @@ def line(run: Run) -> str:
     """A run in one plain line."""
     spec = run.spec
     if isinstance(spec, SpeedSpec):
-        shape = f"({spec.length}, {spec.batch}, {spec.inputs}, {spec.units})"
+        shape = f"({spec.length}, {spec.batch}, {spec.inputs}, {spec.units}), threads {spec.threads}"
         figures = f", step {1e3 * run.costs.step.median:.2f} ms" if run.costs.step else ""
         return f"speed {spec.cell} {spec.engine} {shape}: {run.status}{figures}"
     test = "" if run.score is None or run.score.test is None else f", test {task_of(spec.task).measure} {run.score.test:.4f}"

@@ -67,6 +67,13 @@ def _times(payload: dict[str, Any], progress: Callable[[int, int], None]) -> lis
     return times(payload["specs"])
 
 
+def _prepare(payload: dict[str, Any], progress: Callable[[int, int], None]) -> float:
+    del progress
+    from suite.training.preparing import seconds
+
+    return seconds(payload["spec"], payload["cache"])
+
+
 def _baselines(payload: dict[str, Any], progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
     del progress
     from suite import catalogue
@@ -85,4 +92,4 @@ def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Pat
     return None
 
 
-JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "baselines": _baselines, "sleep": _sleep}
+JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "sleep": _sleep}

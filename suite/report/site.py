@@ -10,11 +10,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from suite.report import accuracy, learning, speed
+from suite.report import accuracy, learning, ratios, speed
 from suite.report.catalogue import Catalogue, read_catalogue
 from suite.report.style import Look, shown, spread
 from suite.report.summary import summaries
-from suite.runs import Run, Store, TrainSpec
+from suite.report.text import brief, repeats
+from suite.report.timings import means, shapes, table
+from suite.runs import Run, SpeedSpec, Store, TrainSpec
 from suite.runs.run import read
 from suite.runs.store import replace, write_lines
 
@@ -22,13 +24,15 @@ RECORDS = "records.jsonl"
 
 
 def render(folder: Path) -> Path:
-    """Write `index.html` from the records and the catalogue in a folder, and return its path."""
+    """Write `index.html`, and `speed.csv` if anything was timed, from the records and the catalogue in a folder; return the page's path."""
     catalogue = read_catalogue(folder)
     runs, skipped = records(folder)
     wanted = None if catalogue.runs is None else set(catalogue.runs)
     shown_runs = [run for run in runs if wanted is None or run.file in wanted]
     if len(shown_runs) < len(runs):
         skipped.append(f"{len(runs) - len(shown_runs)} other records of this folder belong to other commands or earlier settings and are not on this page")
+    if any(isinstance(run.spec, SpeedSpec) for run in shown_runs):
+        replace(folder / "speed.csv", table(shown_runs))
     page = folder / "index.html"
     replace(page, html(catalogue, shown_runs, skipped))
     return page
@@ -59,7 +63,7 @@ def records(folder: Path) -> tuple[list[Run], list[str]]:
 def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> str:
     """The whole page."""
     cells = list(dict.fromkeys([*(entry.name for entry in catalogue.cells), *(run.spec.cell for run in runs)]))
-    look = Look(cells)
+    look = Look(cells, sorted({run.spec.engine for run in runs if isinstance(run.spec, SpeedSpec)}))
     tasks = [
         {
             "summary": summary,
@@ -70,17 +74,21 @@ def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> s
         for number, summary in enumerate(summaries(runs, catalogue.tasks, cells))
     ]
     timed = [
-        {"title": speed.title(shape), "figure": speed.draw(shape, group, look, f"s{number}"), "rows": speed.rows(group, look)}
-        for number, (shape, group) in enumerate(speed.shapes(runs).items())
+        {"title": shape.title, "repeats": repeats(group), "figure": speed.draw(shape, group, look, f"s{number}"), "headings": list(speed.headings(group)), "rows": speed.rows(group)}
+        for number, (shape, group) in enumerate(shapes(runs).items())
     ]
+    overviews = [{"title": setting, "figure": ratios.draw(setting, group, look, f"r{number}")} for number, (setting, group) in enumerate(ratios.settings(runs).items())]
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"shown": shown, "spread": spread, "swatches": {cell: look.swatch(cell) for cell in cells}}
+    environment.globals |= {"shown": shown, "spread": spread, "brief": brief, "swatches": {name: look.swatch(name) for name in (*cells, *look.engines)}}
     return environment.get_template("page.html").render(
         catalogue=catalogue,
         legend=look.legend(),
         cells=cells,
         tasks=tasks,
         timed=timed,
+        overviews=overviews,
+        means=means(runs),
+        engines=look.engines,
         runs=sorted(runs, key=lambda r: (r.spec.kind, getattr(r.spec, "task", ""), cells.index(r.spec.cell), getattr(r.spec, "seed", 0))),
         not_run=not_run(runs),
         skipped=skipped,

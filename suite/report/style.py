@@ -43,25 +43,26 @@ SETTINGS = {
 
 
 class Look:
-    """The colour and mark of every cell of a page."""
+    """The colour and mark of every cell of a page, and of every engine."""
 
-    def __init__(self, cells: Sequence[str]) -> None:
+    def __init__(self, cells: Sequence[str], engines: Sequence[str] = ()) -> None:
         palette = sns.color_palette("colorblind", 10).as_hex()
         order = [palette[k] for k in (0, 1, 2, 4, 3, 9, 5, 6, 7, 8)]
-        self.cells = list(cells)
-        self.colours = {cell: order[k % len(order)] for k, cell in enumerate(self.cells)}
-        self.marks = {cell: MARKS[k % len(MARKS)] for k, cell in enumerate(self.cells)}
+        self.cells, self.engines = list(cells), list(engines)
+        self.colours = {name: order[k % len(order)] for names in (self.engines, self.cells) for k, name in enumerate(names)}
+        # ten times ten pairs before two cells look the same
+        self.marks = {name: MARKS[(k + k // len(MARKS)) % len(MARKS)] for names in (self.engines, self.cells) for k, name in enumerate(names)}
 
     def legend(self) -> list[dict[str, str]]:
         """Each cell with its mark as a small SVG."""
         return [{"cell": cell, "mark": self.swatch(cell)} for cell in self.cells]
 
-    def swatch(self, cell: str) -> str:
-        """The mark of a cell, for legends and tables."""
+    def swatch(self, name: str) -> str:
+        """The mark of a cell or an engine, for legends and tables."""
         figure, axes = canvas(0.24, 0.24)
         axes.set_axis_off()
-        axes.plot([0], [0], marker=self.marks[cell], color=self.colours[cell], markersize=7, linestyle="")
-        return svg(figure, f"mark-{self.cells.index(cell)}", "", "")
+        axes.plot([0], [0], marker=self.marks[name], color=self.colours[name], markersize=7, linestyle="")
+        return svg(figure, f"mark-{[*self.cells, *self.engines].index(name)}", "", "")
 
 
 def canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Any]:

@@ -32,7 +32,7 @@ class Score(Frozen):
 
 
 class Timing(Frozen):
-    """Seconds a call, or bytes of one: median of n repeats and its 95 % interval from order statistics (the range if n < 6)."""
+    """Seconds a call, or bytes of one, or a ratio, or operations a second: median of n repeats and its 95 % interval from order statistics (the range if n < 6)."""
 
     median: Amount
     low: Amount
@@ -40,8 +40,27 @@ class Timing(Frozen):
     n: Count
 
 
+class Ratio(Frozen):
+    """How many times longer a layer of torch.nn took than this contestant, repeat by repeat in turn; over 1: faster than torch.nn.
+
+    `seconds` is that layer's own training step in the same process.
+    """
+
+    against: str
+    step: Timing
+    forward: Timing
+    seconds: Timing
+
+
 class Costs(Frozen):
-    """What it took. `seconds` is wall time of the whole group that this run shared, training and evaluation."""
+    """What it took. `seconds` is wall time of the whole group that this run shared, training and evaluation.
+
+    A timing: `step` is a training step, `training_forward` and `backward` its parts, `forward` a pass that keeps nothing
+    for a gradient. `training_flops` are the operations of a step's matrix products, `product_peak` the most of them a
+    second that a product of square matrices got in the same process. `compile` and `warm` are seconds until an engine's
+    code stands ready, without and with its cache. `difference` is the proof of agreement: dtype -> the largest relative
+    difference from the reference, found in the timing process itself before it timed.
+    """
 
     parameters: Count | None = None
     multiply_adds: Count | None = None
@@ -50,6 +69,14 @@ class Costs(Frozen):
     step: Timing | None = None
     forward: Timing | None = None
     peak_bytes: Timing | None = None
+    training_forward: Timing | None = None
+    backward: Timing | None = None
+    training_flops: Count | None = None
+    product_peak: Timing | None = None
+    ratios: tuple[Ratio, ...] = ()
+    compile: Timing | None = None
+    warm: Timing | None = None
+    difference: dict[str, Amount] = Field(default_factory=dict)
 
 
 class Run(Frozen):

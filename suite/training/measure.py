@@ -6,8 +6,10 @@ import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Call = Callable[[], object]
+Part = Callable[[Any], object]
 
 
 def interleaved(calls: Mapping[str, Call], repeats: int, device: torch.device, warmup: int = 2, shortest: float = 1e-3) -> dict[str, list[float]]:
@@ -23,17 +26,23 @@ def interleaved(calls: Mapping[str, Call], repeats: int, device: torch.device, w
     A call shorter than `shortest` is repeated inside one measurement. The device is synchronised before each
     reading of the clock; garbage collection waits.
     """
+    found = in_parts({name: [partial(_alone, call)] for name, call in calls.items()}, repeats, device, warmup, shortest)
+    return {name: [seconds for (seconds,) in values] for name, values in found.items()}
+
+
+def in_parts(calls: Mapping[str, Sequence[Part]], repeats: int, device: torch.device, warmup: int = 2, shortest: float = 1e-3) -> dict[str, list[list[float]]]:
+    """The same for contestants of several parts, each given what the part before it returned: seconds of every part."""
     inside = {}
-    for name, call in calls.items():
+    for name, parts in calls.items():
         for _ in range(warmup):
-            call()
-        once = _timed(call, 1, device)
+            _timed(parts, 1, device)
+        once = sum(_timed(parts, 1, device))
         inside[name] = max(1, int(shortest / max(once, 1e-9)) + 1) if once < shortest else 1
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    seconds: dict[str, list[list[float]]] = {name: [] for name in calls}
     with _collected():
         for _ in range(repeats):
-            for name, call in calls.items():
-                seconds[name].append(_timed(call, inside[name], device))
+            for name, parts in calls.items():
+                seconds[name].append(_timed(parts, inside[name], device))
     return seconds
 
 
@@ -42,13 +51,38 @@ def ratio(seconds: Mapping[str, Sequence[float]], one: str, other: str) -> list[
     return [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]
 
 
-def _timed(call: Call, inside: int, device: torch.device) -> float:
+def _alone(call: Call, before: object) -> object:
+    del before
+    return call()
+
+
+def _timed(parts: Sequence[Part], inside: int, device: torch.device) -> list[float]:
+    """Seconds of each part. The whole is by the clock; on CUDA the device notes where parts end, for to wait there would cost time."""
     _synchronise(device)
     start = time.perf_counter()
+    marks = [_mark(device)]
     for _ in range(inside):
-        call()
+        value: object = None
+        for part in parts:
+            value = part(value)
+            marks.append(_mark(device))
     _synchronise(device)
-    return (time.perf_counter() - start) / inside
+    whole = (time.perf_counter() - start) / inside
+    between = [_seconds(a, b) for a, b in pairwise(marks)]
+    early = [sum(between[k :: len(parts)]) / inside for k in range(len(parts) - 1)]
+    return [*early, max(whole - sum(early), 0.0)]
+
+
+def _mark(device: torch.device) -> Any:
+    if device.type != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record(torch.cuda.current_stream(device))
+    return event
+
+
+def _seconds(a: Any, b: Any) -> float:
+    return float(b - a) if isinstance(a, float) else float(a.elapsed_time(b)) / 1e3
 
 
 def _synchronise(device: torch.device) -> None:

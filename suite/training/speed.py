@@ -2,64 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from suite import catalogue
 from suite.cells import Cell
-from suite.engines import Engine, unroll
-from suite.runs.run import Timing
+from suite.engines import Engine
+from suite.runs.run import Costs, Ratio, Timing
 from suite.runs.spec import SpeedSpec
 from suite.stats import median_interval
 from suite.training.agreement import TOLERANCE, difference
-from suite.training.measure import interleaved, peak_bytes
+from suite.training.contestants import Contestant, of_engine, of_torch, products, training_flops, yardsticks
+from suite.training.measure import Part, in_parts, peak_bytes, ratio
+
+
+class Measured(NamedTuple):
+    """What came of one spec: its costs, and the sentence why it was not timed, if so."""
+
+    costs: Costs
+    barred: str | None
+
+
+class Gate(NamedTuple):
+    """Whether a cell may be timed on an engine: the differences found by dtype, and the sentence if not."""
+
+    difference: dict[str, float]
+    barred: str | None
 
 
 def calls(spec: SpeedSpec, cell: Cell, engine: Engine, length: int, batch: int) -> tuple[Callable[[], object], Callable[[], object]]:
     """The step and the forward pass of a spec, ready to be called again and again."""
-    generator, device, dtype = torch.Generator().manual_seed(0), torch.device(spec.device), getattr(torch, spec.dtype)
-    params = {name: (0.1 * torch.randn(spec.replicas, *shape, generator=generator)).to(device, dtype).requires_grad_() for name, shape in cell.shapes(spec.inputs).items()}
-    x = torch.randn(length, 1, batch, spec.inputs, generator=generator).to(device, dtype)
-    weights: list[Tensor] = list(params.values())
-
-    def step() -> object:
-        y, _ = unroll(cell, params, x, engine=engine)
-        return torch.autograd.grad(y.sum(), weights)
-
-    def forward() -> object:
-        with torch.no_grad():
-            return unroll(cell, params, x, engine=engine)
-
-    return step, forward
+    made = of_engine(spec, cell, engine, length, batch)
+    return lambda: made.gradients(made.forward(None)), made.inference
 
 
-def times(specs: Sequence[SpeedSpec]) -> list[tuple[Timing, Timing] | str]:
-    """Step and forward of each spec, all interleaved, or the sentence why its engine did not pass the gate."""
-    torch.set_num_threads(specs[0].threads)
-    device, contestants, found = torch.device(specs[0].device), {}, {}
+def times(specs: Sequence[SpeedSpec]) -> list[Measured]:
+    """Specs of one shape, torch.nn's layers and a matrix product, all interleaved; a spec whose engine did not pass the gate is left out."""
+    shape = specs[0]
+    torch.set_num_threads(shape.threads)
+    device, cells, gates, admitted = torch.device(shape.device), {}, {}, {}
     for number, spec in enumerate(specs):
         cell, engine = catalogue.cell(spec.cell, spec.units), catalogue.engine(spec.engine)
-        sentence = barred(cell, engine, spec, device)
-        if sentence:
-            found[number] = sentence
-        else:
-            contestants[f"{number} step"], contestants[f"{number} forward"] = calls(spec, cell, engine, spec.length, spec.batch)
-    seconds = {name: spread(values) for name, values in interleaved(contestants, specs[0].repeats, device).items()}
-    return [found[n] if n in found else (seconds[f"{n} step"], seconds[f"{n} forward"]) for n in range(len(specs))]
+        gates[number], cells[number] = barred(cell, engine, spec, device), cell
+        if gates[number].barred is None:
+            contestant = of_engine(spec, cell, engine, spec.length, spec.batch)
+            gates[number] = gates[number]._replace(barred=stumbles(contestant))
+            if gates[number].barred is None:
+                admitted[str(number)] = contestant
+    layers = yardsticks([cells[int(number)] for number in admitted])
+    parts = laid_out(admitted | {name: of_torch(shape, layer) for name, layer in layers.items()} if admitted else {})
+    parts |= {f"product {side}": [lambda _, call=call: call()] for side, call in (products(shape) if admitted else {}).items()}  # type: ignore[misc]
+    found = in_parts(parts, shape.repeats, device)
+    peak = product_peak(found)
+    return [Measured(costs(str(n), specs[n], cells[n], found, peak, gate), gate.barred) for n, gate in gates.items()]
 
 
-def barred(cell: Cell, engine: Engine, spec: SpeedSpec, device: torch.device) -> str | None:
-    """The sentence why a cell is not timed on an engine: it does not agree with the reference, in float64 and in the dtype timed."""
+def laid_out(contestants: Mapping[str, Contestant]) -> dict[str, Sequence[Part]]:
+    """The calls of every contestant by name."""
+    made: dict[str, Sequence[Part]] = {}
+    for name, c in contestants.items():
+        made[f"{name} step"] = [c.forward, c.gradients]
+        made[f"{name} forward"] = [lambda _, call=c.inference: call()]  # type: ignore[misc]
+    return made
+
+
+def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[float]]], peak: Timing | None, gate: Gate) -> Costs:
+    """What was measured of a contestant; of one that was left out, the differences alone."""
+    if gate.barred:
+        return Costs(difference=gate.difference)
+    whole = {key: [sum(parts) for parts in values] for key, values in found.items()}
+    ratios = [
+        Ratio(
+            against=layer,
+            step=spread(ratio(whole, f"{layer} step", f"{name} step")),
+            forward=spread(ratio(whole, f"{layer} forward", f"{name} forward")),
+            seconds=spread(whole[f"{layer} step"]),
+        )
+        for layer in yardsticks([cell])
+    ]
+    return Costs(
+        step=spread(whole[f"{name} step"]),
+        forward=spread(whole[f"{name} forward"]),
+        training_forward=spread([forward for forward, _ in found[f"{name} step"]]),
+        backward=spread([backward for _, backward in found[f"{name} step"]]),
+        training_flops=training_flops(cell, spec),
+        product_peak=peak,
+        ratios=tuple(ratios),
+        difference=gate.difference,
+    )
+
+
+def product_peak(found: Mapping[str, list[list[float]]]) -> Timing | None:
+    """Operations a second of the side whose product was fastest in the median."""
+    rates = [spread([2 * int(name.removeprefix("product ")) ** 3 / s for (s,) in values]) for name, values in found.items() if name.startswith("product ")]
+    return max(rates, key=lambda rate: rate.median, default=None)
+
+
+def barred(cell: Cell, engine: Engine, spec: SpeedSpec, device: torch.device) -> Gate:
+    """Whether a cell agrees with the reference on an engine, in float64 and in the dtype timed: only then is it timed."""
+    found: dict[str, float] = {}
     for dtype in dict.fromkeys((torch.float64, getattr(torch, spec.dtype))):
         try:
             off = difference(cell, engine, spec.inputs, device, dtype)
         except Exception as error:  # whatever a contestant raises, the others are timed
-            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            return Gate(found, said(error))
+        if math.isfinite(off):
+            found[str(dtype).removeprefix("torch.")] = off
         if not off <= TOLERANCE[dtype]:
-            return f"engine '{spec.engine}' differs from the reference by {off:.1e} on '{spec.cell}' in {dtype}; no speed is published"
+            return Gate(found, f"engine '{spec.engine}' differs from the reference by {off:.1e} on '{spec.cell}' in {dtype}; no speed is published")
+    return Gate(found, None)
+
+
+def stumbles(contestant: Contestant) -> str | None:
+    """The sentence of a contestant that raises at the shape to be timed."""
+    try:
+        contestant.gradients(contestant.forward(None))
+        contestant.inference()
+    except Exception as error:
+        return said(error)
     return None
+
+
+def said(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def spread(values: Sequence[float]) -> Timing:

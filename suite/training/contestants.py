@@ -1,0 +1,97 @@
+"""What is timed: a cell on an engine, a layer of torch.nn at the same shape, and a product of square matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from suite.cells import Cell
+from suite.engines import Engine, unroll
+from suite.engines.torch_nn import LAYERS, Layer, layer_of
+from suite.runs.spec import SpeedSpec
+from suite.training.measure import Call, Part
+
+SIZES = {"cpu": (256, 512, 1024), "cuda": (2048, 4096, 8192)}
+LARGE = 2048  # a side that keeps many threads busy
+
+
+class Contestant(NamedTuple):
+    """A training step in two parts (`gradients` takes what `forward` returned), and a pass that keeps nothing for a gradient."""
+
+    forward: Part
+    gradients: Part
+    inference: Call
+
+
+def of_engine(spec: SpeedSpec, cell: Cell, engine: Engine, length: int, batch: int) -> Contestant:
+    """A cell on an engine; the gradient is that of every weight."""
+    generator, device, dtype = torch.Generator().manual_seed(0), torch.device(spec.device), getattr(torch, spec.dtype)
+    params = {name: (0.1 * torch.randn(spec.replicas, *shape, generator=generator)).to(device, dtype).requires_grad_() for name, shape in cell.shapes(spec.inputs).items()}
+    x = torch.randn(length, 1, batch, spec.inputs, generator=generator).to(device, dtype)
+
+    def forward(before: object = None) -> Tensor:
+        del before
+        return unroll(cell, params, x, engine=engine)[0]
+
+    return Contestant(forward, partial(_gradients, list(params.values())), torch.no_grad()(forward))
+
+
+def of_torch(spec: SpeedSpec, layer: Layer) -> Contestant:
+    """The module itself; torch.nn has no replica axis, so replicas are as many modules, one after another."""
+    generator, device, dtype = torch.Generator().manual_seed(0), torch.device(spec.device), getattr(torch, spec.dtype)
+    options = {"nonlinearity": layer.nonlinearity} if layer.nonlinearity != "tanh" else {}
+    modules = [layer.module(spec.inputs, spec.units, device=device, dtype=dtype, **options) for _ in range(spec.replicas)]
+    weights = [weight for module in modules for weight in module.parameters()]
+    with torch.no_grad():
+        for weight in weights:
+            weight.copy_(0.1 * torch.randn(weight.shape, generator=generator))
+    x = torch.randn(spec.length, spec.batch, spec.inputs, generator=generator).to(device, dtype)
+
+    def forward(before: object = None) -> list[Tensor]:
+        del before
+        return [module(x)[0] for module in modules]
+
+    def gradients(outputs: list[Tensor]) -> object:
+        return _gradients(weights, *outputs)
+
+    return Contestant(forward, gradients, torch.no_grad()(forward))
+
+
+def _gradients(weights: Sequence[Tensor], *outputs: Tensor) -> object:
+    return torch.autograd.grad([y.sum() for y in outputs], weights)
+
+
+def yardsticks(cells: Sequence[Cell]) -> dict[str, Layer]:
+    """The layers of torch.nn that some cells are held against, by name: its LSTM always, and a cell's own layer where there is one."""
+    layers = [LAYERS["lstm"], *(layer for cell in cells if (layer := layer_of(cell)))]
+    return {called(layer): layer for layer in layers}
+
+
+def called(layer: Layer) -> str:
+    """`torch.nn.GRU`, `torch.nn.RNN(relu)`."""
+    return f"torch.nn.{layer.module.__name__}{f'({layer.nonlinearity})' if layer.nonlinearity != 'tanh' else ''}"
+
+
+def products(spec: SpeedSpec) -> dict[int, Call]:
+    """A product of square matrices for each of a few sides; the fastest shows what the machine can do with these threads."""
+    generator, device, dtype = torch.Generator().manual_seed(0), torch.device(spec.device), getattr(torch, spec.dtype)
+    sides = SIZES[device.type] + ((LARGE,) if device.type == "cpu" and spec.threads > 4 else ())
+    made: dict[int, Call] = {}
+    for side in sides:
+        a, b = (torch.randn(side, side, generator=generator).to(device, dtype) for _ in range(2))
+        made[side] = partial(torch.mm, a, b, out=torch.empty_like(a))
+    return made
+
+
+def training_flops(cell: Cell, spec: SpeedSpec) -> int:
+    """Operations of the matrix products of a training step: forward, every weight's gradient, and what goes back to the states.
+
+    Two a multiply-add. x asks for no gradient, so its products count twice and all others three times.
+    """
+    from_x = sum(row.width * spec.inputs for stage in cell.table for row in stage.rows for link in row.links if link.source == "x")
+    others = cell.costs(spec.inputs)["multiply_adds"] - from_x
+    return 2 * spec.length * spec.batch * spec.replicas * (2 * from_x + 3 * others)
