@@ -48,7 +48,7 @@ def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
         raise Refused(f"engine 'scan' computes in float32 and float64, not in {dtype}: '{cell.name}' is left to another engine")
     tape = taped(cell)
     functions = "\n".join(kernel.function.text for kernel in kernels(tape))
-    loop = compiler.library(compiler.source("loop.h", "product.h", "team.h", "loop.cpp"), f"-DREAL={REALS[dtype]}", "-fopenmp")
+    loop = compiler.library(compiler.source("loop.h", "product.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp"), f"-DREAL={REALS[dtype]}", "-fopenmp")
     loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {REALS[dtype]};\n\n{functions}")
     return plan.make(tape, inputs, loop, loaded)
 
