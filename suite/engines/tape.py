@@ -56,7 +56,7 @@ class Tape:
         self.values = [source for source in products(cell) if source not in cell.state]
         self.columns = 0
         self.starts = [[self._take(sum(block.widths)) for block in packing.blocks] for packing in self.packings]
-        self.rows, self.row_columns, self.columns = self._rows(), self.columns, 0
+        self.rows, self.row_columns, self.columns = self._rows(), self.columns | ALIGN, 0  # an odd stride, so that rows do not meet in one set of a cache
         self.value = {name: self._take(graph.nodes[graph.outputs["value", name]].width) for name in self.values}
         self.slots = {n: self._take(graph.nodes[n].width) for n in self._stored()}
 

@@ -67,7 +67,7 @@ struct Loop {
     }
     const long groups = (call.batch + GROUP - 1) / GROUP;
     panels = (call.batch + PANEL - 1) / PANEL;
-    together = call.replicas < call.threads && packed_size * long(sizeof(T)) > 2 * CACHE;
+    together = call.replicas < call.threads && packed_size * long(sizeof(T)) > 4 * CACHE;
     if (together) panels = (call.batch + 2 * PANEL - 1) / (2 * PANEL);
     while (!together && panels * call.replicas % call.threads && panels < groups) ++panels;  // as many for each thread
   }
