@@ -40,9 +40,11 @@ def function(graph: Graph, name: str, loads: Mapping[int, int], stores: Sequence
     widths = list(dict.fromkeys([graph.nodes[n].width for n in nodes] + [s.width for s in stores]))
     lines = [f"const long w{k} = w[{k}];" for k in range(len(widths))]
     pointers = sorted({loads[n] for n in nodes if n in loads} | {s.pointer for s in stores})
-    body = [f"T* const p{k} = at[{k}] + b * step[{k}];" for k in pointers]
+    lines += [f"T* p{k} = at[{k}];" for k in pointers]
+    body: list[str] = []
     simple = len(widths) == 1 and all(graph.nodes[n].op in ("input", "map") for n in nodes if n not in loads)
     body += _single(graph, nodes, loads, stores) if simple else _several(graph, nodes, loads, stores, widths, lines)
+    body += [f"p{k} += step[{k}];" for k in pointers]
     inner = ["for (long b = 0; b < rows; ++b) {", *("  " + line for line in body), "}"]
     head = f'extern "C" void {name}(long rows, const long* w, T* const* at, const long* step) {{'
     return Function("\n".join([head, *("  " + line for line in [*lines, *inner]), "}"]) + "\n", tuple(widths))
