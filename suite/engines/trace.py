@@ -103,10 +103,11 @@ class Recorder(TorchDispatchMode):
         for which, value in enumerate(result if isinstance(result, tuple) else (result,)):
             if not isinstance(value, Tensor):
                 raise Untraceable(f"looks at the value of a tensor ({name})")
-            if value.ndim and tuple(value.shape[:2]) != (1, 1):
+            if _key(value) in self.known:
+                continue
+            number = self._learn(value, self._node(name, which, named, value))
+            if tuple(value.shape[:2]) != (1, 1) and self.graph.nodes[number].op != "number":
                 raise Untraceable(f"mixes or reshapes replicas and sequences ({name})")
-            if _key(value) not in self.known:
-                self._learn(value, self._node(name, which, named, value))
         return result
 
     def _learn(self, value: Tensor, number: int) -> int:
@@ -146,7 +147,11 @@ class Recorder(TorchDispatchMode):
                 words[name] = "{%d}" % args.index(number)
             elif isinstance(value, (bool, int, float)):
                 words[name] = literal(value)
-        return self.graph.add(Node("map", tuple(args), result.numel(), template.format(**words)))
+        text = template.format(**words)
+        ones = [a for a in args if self.graph.nodes[a] == Node("number", text=literal(1.0))]
+        if text in ("{0} * {1}", "{1} * {0}") and ones and len(args) == 2:
+            return next(a for a in args if a != ones[0])
+        return self.graph.add(Node("map", tuple(args), result.numel(), text))
 
     def _spread(self, value: Tensor, result: Tensor) -> int:
         number = self.number(value)
@@ -206,12 +211,15 @@ def trace(cell: Cell) -> Graph:
         results |= {("new", name): value for name, value in new._asdict().items()}
         recorder.graph.outputs |= {name: recorder.number(value) for name, value in results.items()}
         seeds = {name: recorder.take(("seed", name[1]), value.numel()).view(value.shape) for name, value in results.items() if value.requires_grad}
-        leaves = {("row", name): value for name, value in rows.items()}
-        leaves |= {("state", name): value for name, value in state._asdict().items()} | {("extra", name): value for name, value in extras._asdict().items()}
-        found = torch.autograd.grad(list(results[name] for name in seeds), list(leaves.values()), list(seeds.values()), create_graph=True, allow_unused=True)
-        for (kind, name), value in zip(leaves, found, strict=True):
-            if value is not None:
-                recorder.graph.outputs[f"d {kind}", name] = recorder.number(value)
+    leaves = {("row", name): value for name, value in rows.items()}
+    leaves |= {("state", name): value for name, value in state._asdict().items()} | {("extra", name): value for name, value in extras._asdict().items()}
+    with torch.enable_grad():
+        weighed = sum(((results[name] * seed).sum() for name, seed in seeds.items()), torch.zeros(()))  # as grad_outputs they cost 0.3 s of imports
+        with recorder:
+            found = torch.autograd.grad(weighed, list(leaves.values()), create_graph=True, allow_unused=True)
+            for (kind, name), value in zip(leaves, found, strict=True):
+                if value is not None:
+                    recorder.graph.outputs[f"d {kind}", name] = recorder.number(value)
     return recorder.graph
 
 
