@@ -86,9 +86,8 @@ def _several(graph: Graph, nodes: Sequence[int], loads: Mapping[int, int], store
             body += [f"for (long j = 0, g = {width[a]} / {width[n]}; j < {width[n]}; ++j) {{", "  T total = 0;", "  #pragma omp simd reduction(+ : total)"]
             body += [f"  for (long k = 0; k < g; ++k) total += {at(a, 'j * g + k')};", f"  s{n}[j] = total;", "}"]
             continue
-        words = []
-        for a in sorted({a for n in members for a in graph.nodes[n].args if graph.nodes[n].op == "map" and graph.nodes[a].op != "number" and a not in members}):
-            words.append(f"const auto v{a} = {at(a, 'i')};")
+        heard = {a for n in members for a in graph.nodes[n].args if graph.nodes[n].op == "map" and graph.nodes[a].op != "number" and a not in members}
+        words = [f"const auto v{a} = {at(a, 'i')};" for a in sorted(heard)]
         for n in members:
             node = graph.nodes[n]
             spread = node.op == "spread" and at(node.args[0], "0" if graph.nodes[node.args[0]].width == 1 else f"i / ({width[n]} / {width[node.args[0]]})")

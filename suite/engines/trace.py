@@ -72,8 +72,10 @@ class Recorder(TorchDispatchMode):
     """Writes down every operator that runs under it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.graph, self.kept, self.known = Graph(), [], dict[Any, int]()
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.graph = Graph()
+        self.kept: list[Tensor] = []
+        self.known: dict[Any, int] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -128,7 +130,7 @@ class Recorder(TorchDispatchMode):
             return self._map(template, named, result)
         if name in FILLED:
             value = FILLED[name]
-            return self._number(named[value] if isinstance(value, str) else value)
+            return self._number(float(named[str(value)]) if isinstance(value, str) else value)
         if name in SAME:
             return self.number(named["self"] if "self" in named else named["a"])
         if name in SPREAD:
@@ -144,7 +146,7 @@ class Recorder(TorchDispatchMode):
             if isinstance(value, Tensor) and "{" + name + "}" in template:
                 number = self._spread(value, result)
                 args += [] if number in args else [number]
-                words[name] = "{%d}" % args.index(number)
+                words[name] = f"{{{args.index(number)}}}"
             elif isinstance(value, (bool, int, float)):
                 words[name] = literal(value)
         text = template.format(**words)
@@ -195,7 +197,8 @@ def trace(cell: Cell) -> Graph:
 
     A `value` is what an earlier stage makes and a later row multiplies. A derivative that is zero is not there.
     """
-    with Recorder() as recorder, torch.enable_grad():
+    recorder = Recorder()
+    with recorder, torch.enable_grad():
         rows = {row.name: recorder.take(("row", row.name), row.width).requires_grad_() for stage in cell.table for row in stage.rows}
         state = cell.states(*(recorder.take(("state", name), width).requires_grad_() for name, width in cell.state.items()))
         extras = cell.extras(*(recorder.take(("extra", name), width).requires_grad_() for name, width in cell.extra.items()))
