@@ -1,4 +1,4 @@
-"""The engine: a cell's equations and their derived reverse as native code, called from one fixed native loop.
+"""Any cell's equations and their derived reverse as native code, compiled once, called from one fixed native loop.
 
 The loop is `native/loop.cpp`; docs/engine.md says how it works, what it refuses and what it reaches.
 """
