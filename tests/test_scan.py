@@ -378,6 +378,22 @@ def test_the_same_bits_for_any_number_of_threads(replicas, batch, gaps, threads)
         threads(1)
 
 
+@pytest.mark.parametrize(("replicas", "batch", "gaps"), [(1, 70, False), (1, 9, True), (2, 65, True)])
+@pytest.mark.parametrize(("name", "units"), [("lstm-peephole", 390), ("gru-cho", 490)])
+def test_the_same_bits_where_threads_share_a_panel(name, units, replicas, batch, gaps, threads):
+    case = Case(CELLS[name](units), length=3, replicas=replicas, batch=batch, shared=True, gaps=gaps, dtype=F32, scale=0.05)
+    assert sum(value.numel() for value in case.params.values()) * 4 / replicas > 1 << 21, "its weights are too small to be shared"
+    one = case.results()
+    for number in (2, 3):
+        threads(number)
+        same(case.results(), one)
+    threads(1)
+    case.params = {key: value.detach().double().requires_grad_() for key, value in case.params.items()}
+    case.state = {key: value.detach().double().requires_grad_() for key, value in case.state.items()}
+    case.x = case.x.detach().double().requires_grad_()
+    agree([value.double() for value in one], case.results(REFERENCE), 1e-5)
+
+
 @pytest.mark.parametrize("gaps", [False, True], ids=["whole", "gaps"])
 @pytest.mark.parametrize("name", ["lstm-peephole", "gru-cho"])
 def test_replicas_together_are_each_alone_bit_for_bit(name, gaps):
@@ -446,6 +462,8 @@ LOSSES = {
     "last output": lambda y, last: y[-1].square().sum(),
     "one step": lambda y, last: y[2].square().sum(),
     "last state alone": lambda y, last: last["c"].square().sum(),
+    "sum of a last state": lambda y, last: last["c"].sum(),
+    "a last state turned": lambda y, last: (last["c"].mT.contiguous() * torch.arange(last["c"].numel()).view_as(last["c"].mT).cos()).sum(),
     "both states": lambda y, last: (last["c"] * last["h"]).sum(),
     "some units": lambda y, last: y[..., ::2].square().sum(),
     "turned": lambda y, last: (y.mT.contiguous() * torch.arange(y.numel()).view_as(y.mT).cos()).sum(),
@@ -595,11 +613,12 @@ CHANGES = {
 @pytest.mark.parametrize("kind", known(CHANGES, dict.fromkeys(("the mask", "noise"), "it is not saved for the way back, and its version not checked")))
 def test_what_changed_before_backward_is_an_error(kind):
     case = Case(own(4)["noise"] if kind == "noise" else CELLS["lstm-peephole"](4), length=4, batch=3, gaps=kind == "the mask")
-    y, *_ = case.run()
+    y, *last = case.run()
     with torch.no_grad():
         CHANGES[kind](case, y)
-    with pytest.raises(RuntimeError, match=r"modified (by an )?inplace"):
-        torch.autograd.grad(y.sum(), case.leaves)
+    for loss in (y.sum, last[-1].sum):
+        with pytest.raises(RuntimeError, match=r"modified (by an )?inplace"):
+            torch.autograd.grad(loss(), case.leaves, allow_unused=True)
 
 
 def test_a_second_derivative_is_an_error_in_words():
