@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def bug(reason):
 
 TEXT = 'extern "C" int answer() { return 42; }\n'
 
-if ENGINES["scan"].refuses(CELLS["rnn"](2), CPU):
+if not os.environ.get("CXX") and not any(map(shutil.which, ("g++", "clang++", "c++"))):
     pytest.skip("engine 'scan' needs a C++ compiler", allow_module_level=True)
 
 

@@ -2,6 +2,8 @@
 
 import ctypes
 import gc
+import os
+import shutil
 import threading
 from dataclasses import replace
 
@@ -21,7 +23,7 @@ SCAN, REFERENCE = ENGINES["scan"], ENGINES["reference"]
 CPU = torch.device("cpu")
 INPUTS = 3
 
-if SCAN.refuses(CELLS["rnn"](2), CPU):
+if not os.environ.get("CXX") and not any(map(shutil.which, ("g++", "clang++", "c++"))):
     pytest.skip("engine 'scan' needs a C++ compiler", allow_module_level=True)
 
 
@@ -580,12 +582,11 @@ def test_gradients_and_last_states_are_nobody_elses(case):
 
 def test_memory_is_used_again_once_it_is_let_go(case):
     with torch.no_grad():
-        places = set()
-        for _ in range(6):
-            y = case.run()[0]
-            places.add(y.data_ptr())
-            del y
-    assert len(places) <= 2
+        case.run()
+        before = list(buffers._pool)
+        case.run()
+    assert before
+    assert all(one is other for one, other in zip(before, buffers._pool, strict=True))
 
 
 @bug("the pool hands out memory that another process may have mapped")
