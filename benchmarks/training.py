@@ -12,7 +12,7 @@ CELLS = ["rnn", "lstm", "lstm-peephole", "gru"]
 class TrainingStep:
     """Forward, backward and every weight's gradient at (100, 32, 8, 32), one thread, float32."""
 
-    params = (CELLS, ["hoisted", "vendor"])
+    params = (CELLS, ["scan", "hoisted", "vendor"])
     param_names = ("cell", "engine")
     version = "1"
 

@@ -23,7 +23,7 @@ def commands() -> None:
 @click.argument("experiment")
 @click.option("--cell", "cells", multiple=True, help="A cell instead of the experiment's; module:attribute for your own. Repeatable.")
 @click.option("--task", "tasks", multiple=True, help="One task of the experiment, or one at another difficulty: 'adding(length=200)'. Repeatable.")
-@click.option("--engine", help="Engine that trains, and the only one timed; `best` is the vendor's where it has the cell.")
+@click.option("--engine", help="Engine that trains, and the only one timed.  [default: the best of those that have the cell trains, all are timed]")
 @click.option("--units", type=int, help="Units of every cell instead of each task's own.")
 @click.option("--seeds", type=int, help="Runs a cell and task.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")

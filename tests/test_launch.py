@@ -169,9 +169,9 @@ def test_an_experiment_leaves_a_valid_record_a_run_and_is_not_run_twice(tmp_path
 
 
 def test_a_timing_is_recorded_with_its_interval_and_memory(tmp_path, page):
-    hoisted, vendor = sorted(carry_out(TIMED, tmp_path).runs, key=lambda run: run.spec.engine)
-    assert hoisted.status == "done"
-    for timing in (hoisted.costs.step, hoisted.costs.forward):
+    hoisted, scan, vendor = sorted(carry_out(TIMED, tmp_path).runs, key=lambda run: run.spec.engine)
+    assert hoisted.status == scan.status == "done"
+    for timing in (hoisted.costs.step, hoisted.costs.forward, scan.costs.step, scan.costs.forward):
         assert 0 < timing.low <= timing.median <= timing.high
         assert timing.n == 7
     assert hoisted.costs.parameters == 3 * (4 * (2 + 4) + 4)

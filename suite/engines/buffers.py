@@ -1,6 +1,7 @@
 """Memory that is used again: a tape of a hundred megabytes costs more to be mapped anew than to be filled.
 
-A buffer is free once nobody but this pool refers to its storage, be it a tape or an output that a user has let go.
+A buffer is free once nobody but this pool refers to its storage, be it a tape or an output that a user has let go. The pool
+holds little more than was ever in use at once.
 """
 
 from __future__ import annotations
@@ -12,22 +13,34 @@ import torch
 from torch import Tensor
 
 SMALL = 1 << 16  # bytes below which the allocator of the system is as good
+SLACK = 1.25  # bytes in the pool to bytes ever in use at once, at most
 
-_pool: list[Tensor] = []
+_pool: list[Tensor] = []  # those used longest ago come first
 _lock = threading.Lock()
+_most = 0
 _count: Callable[[int], int] | None = getattr(torch._C, "_storage_Use_Count", None)
 
 
 def take(elements: int, dtype: torch.dtype) -> Tensor:
     """A flat tensor of so many elements with anything in them."""
+    global _most
     size = elements * dtype.itemsize
     if size < SMALL or _count is None:
         return torch.empty(elements, dtype=dtype)
     with _lock:
-        fitting = [old for old in _pool if size <= old.numel() <= 2 * size and _free(old)]
+        free = [number for number, old in enumerate(_pool) if _free(old)]
+        fitting = [number for number in free if size <= _pool[number].numel() <= 2 * size]
         if fitting:
-            return min(fitting, key=Tensor.numel)[:size].view(dtype)
-        _pool[:] = [old for old in _pool if not _free(old)]  # what is free and does not fit belongs to another shape
+            _pool.append(_pool.pop(min(fitting, key=lambda number: _pool[number].numel())))
+            return _pool[-1][:size].view(dtype)
+        total = sum(old.numel() for old in _pool) + size
+        _most = max(_most, total - sum(_pool[number].numel() for number in free))
+        dropped = set()
+        for number in free:
+            if total > SLACK * _most:
+                total -= _pool[number].numel()
+                dropped.add(number)
+        _pool[:] = [old for number, old in enumerate(_pool) if number not in dropped]
         _pool.append(torch.empty(size, dtype=torch.uint8))
         return _pool[-1].view(dtype)
 

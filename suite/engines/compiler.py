@@ -10,6 +10,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -21,18 +22,17 @@ from suite.folders import cache
 
 FLAGS = ("-std=c++17", "-O3", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fPIC", "-shared", "-pthread")
 PATIENCE = 120  # seconds after which a compiler is believed to hang
+ONE = 'extern "C" int one() { return 1; }\n'
 NATIVE = Path(__file__).parent / "native"
 INSTALL = "install one (Debian: apt install g++; conda: conda install cxx-compiler; macOS: xcode-select --install) or name it in CXX"
 
 
 def library(text: str, *flags: str) -> ctypes.CDLL:
     """The library of a C++ text, from the cache or from the compiler; a Refused of one sentence where there is none."""
-    return _library(text, flags, *_surroundings())
-
-
-def _surroundings() -> tuple[str, str]:
-    """What decides where and how is compiled."""
-    return os.environ.get("CXX", ""), os.environ.get("CARROUSEL_CACHE", "")
+    found = _library(text, flags, *(os.environ.get(name, "") for name in ("CXX", "PATH", "CARROUSEL_CACHE")))
+    if isinstance(found, str):
+        raise Refused(found)
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -44,12 +44,29 @@ def source(*names: str) -> str:
 
 def works() -> None:
     """A Refused where nothing can be compiled."""
-    library('extern "C" int one() { return 1; }\n')
+    library(ONE)
+
+
+def threads() -> tuple[str, ...]:
+    """The flag for OpenMP, nothing where the compiler does not know it."""
+    try:
+        library(ONE, "-fopenmp")
+    except Refused:
+        return ()
+    return ("-fopenmp",)
 
 
 @lru_cache(maxsize=1024)
-def _library(text: str, flags: tuple[str, ...], named: str, place: str) -> ctypes.CDLL:
-    folder = (Path(place) if place else cache()) / "kernels"
+def _library(text: str, flags: tuple[str, ...], named: str, path: str, place: str) -> ctypes.CDLL | str:
+    """The library, or the sentence why there is none, once for all that it depends on."""
+    del path
+    try:
+        return _found_or_made(text, flags, named, (Path(place) if place else cache()) / "kernels")
+    except Refused as sentence:
+        return str(sentence)
+
+
+def _found_or_made(text: str, flags: tuple[str, ...], named: str, folder: Path) -> ctypes.CDLL:
     command = [*_compiler(named), *_native(), *FLAGS, *flags]
     program = Path(shutil.which(command[0]) or command[0]).resolve()
     try:
@@ -79,7 +96,8 @@ def _compiled(text: str, command: list[str], room: Path) -> Path:
     source, made = room / "kernel.cpp", room / "kernel.so"
     source.write_text(text)
     try:
-        done = subprocess.run([*command, str(source), "-o", str(made)], capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL)
+        call = [*command, str(source), "-o", str(made)]
+        done = subprocess.run(call, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL)  # noqa: S603  the user's own compiler
     except subprocess.TimeoutExpired:
         raise Refused(f"engine 'scan': the C++ compiler '{command[0]}' did not finish in {PATIENCE} s") from None
     except OSError as error:
@@ -104,7 +122,7 @@ def _loaded(entry: Path) -> ctypes.CDLL | None:
 def _compiler(named: str) -> list[str]:
     """CXX with its arguments, or the first usual name that is there."""
     if named:
-        return named.split()
+        return shlex.split(named)
     for name in ("g++", "clang++", "c++"):
         if shutil.which(name):
             return [name]

@@ -40,9 +40,11 @@ def function(graph: Graph, name: str, loads: Mapping[int, int], stores: Sequence
     widths = list(dict.fromkeys([graph.nodes[n].width for n in nodes] + [s.width for s in stores]))
     lines = [f"const long w{k} = w[{k}];" for k in range(len(widths))]
     pointers = sorted({loads[n] for n in nodes if n in loads} | {s.pointer for s in stores})
-    body = [f"T* const p{k} = at[{k}] + b * step[{k}];" for k in pointers]
+    lines += [f"T* p{k} = at[{k}];" for k in pointers]
+    body: list[str] = []
     simple = len(widths) == 1 and all(graph.nodes[n].op in ("input", "map") for n in nodes if n not in loads)
     body += _single(graph, nodes, loads, stores) if simple else _several(graph, nodes, loads, stores, widths, lines)
+    body += [f"p{k} += step[{k}];" for k in pointers]
     inner = ["for (long b = 0; b < rows; ++b) {", *("  " + line for line in body), "}"]
     head = f'extern "C" void {name}(long rows, const long* w, T* const* at, const long* step) {{'
     return Function("\n".join([head, *("  " + line for line in [*lines, *inner]), "}"]) + "\n", tuple(widths))
@@ -84,9 +86,8 @@ def _several(graph: Graph, nodes: Sequence[int], loads: Mapping[int, int], store
             body += [f"for (long j = 0, g = {width[a]} / {width[n]}; j < {width[n]}; ++j) {{", "  T total = 0;", "  #pragma omp simd reduction(+ : total)"]
             body += [f"  for (long k = 0; k < g; ++k) total += {at(a, 'j * g + k')};", f"  s{n}[j] = total;", "}"]
             continue
-        words = []
-        for a in sorted({a for n in members for a in graph.nodes[n].args if graph.nodes[n].op == "map" and graph.nodes[a].op != "number" and a not in members}):
-            words.append(f"const auto v{a} = {at(a, 'i')};")
+        heard = {a for n in members for a in graph.nodes[n].args if graph.nodes[n].op == "map" and graph.nodes[a].op != "number" and a not in members}
+        words = [f"const auto v{a} = {at(a, 'i')};" for a in sorted(heard)]
         for n in members:
             node = graph.nodes[n]
             spread = node.op == "spread" and at(node.args[0], "0" if graph.nodes[node.args[0]].width == 1 else f"i / ({width[n]} / {width[node.args[0]]})")

@@ -68,7 +68,7 @@ POWERS = {1.0: "{self}", 2.0: "{self} * {self}", 3.0: "{self} * {self} * {self}"
 SAME = {"_reshape_alias", "_to_copy", "_unsafe_view", "alias", "clone", "detach", "positive", "reshape", "squeeze", "unsqueeze", "view"}
 SPREAD = {"expand", "expand_as"}
 SUMS = {"mean", "sum"}
-FILLED = {"full": "fill_value", "full_like": "fill_value", "new_full": "fill_value", "ones": 1.0, "ones_like": 1.0, "new_ones": 1.0, "scalar_tensor": "s"}
+FILLED: dict[str, str | float] = {"full": "fill_value", "full_like": "fill_value", "new_full": "fill_value", "ones": 1.0, "ones_like": 1.0, "new_ones": 1.0, "scalar_tensor": "s"}
 FILLED |= dict.fromkeys(("new_zeros", "zeros", "zeros_like"), 0.0)
 
 # worth storing for the reverse rather than computing again

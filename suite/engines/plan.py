@@ -99,7 +99,11 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
     cell, states, extras = tape.cell, list(tape.cell.state), list(tape.cell.extra)
     sources = ["x", *(s for packing in tape.packings for s in packing.sources if s != "x")]
     sources = list(dict.fromkeys(sources))
-    weights, biases, links, rows, blocks = [], [], [], [], []
+    weights: list[str] = []
+    biases: list[str] = []
+    links: list[int] = []
+    rows: list[int] = []
+    blocks: list[CBlock] = []
     for stage, (packing, starts) in enumerate(zip(tape.packings, tape.starts, strict=True)):
         for block, start in zip(packing.blocks, starts, strict=True):
             first = CBlock(stage, start, sum(block.widths), len(links), len(block.sources), len(rows), len(block.rows), len(weights), len(biases) if block.bias else -1)

@@ -21,6 +21,7 @@ from suite.engines.tape import Kernel, Tape
 from suite.engines.trace import Untraceable, trace
 
 REALS = {torch.float32: "float", torch.float64: "double"}
+LOOP = ("loop.h", "product.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
 POINTERS = 64  # of one function, as `native/loop.cpp` has room for
 
 
@@ -48,16 +49,19 @@ def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
         raise Refused(f"engine 'scan' computes in float32 and float64, not in {dtype}: '{cell.name}' is left to another engine")
     tape = taped(cell)
     functions = "\n".join(kernel.function.text for kernel in kernels(tape))
-    loop = compiler.library(compiler.source("loop.h", "product.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp"), f"-DREAL={REALS[dtype]}", "-fopenmp")
+    loop = compiler.library(compiler.source(*LOOP), f"-DREAL={REALS[dtype]}", *compiler.threads())
     loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {REALS[dtype]};\n\n{functions}")
-    return plan.make(tape, inputs, loop, loaded)
+    try:
+        return plan.make(tape, inputs, loop, loaded)
+    except AttributeError as error:
+        raise Refused(f"engine 'scan' cannot run '{cell.name}': what the C++ compiler made lacks a function ({error})") from None
 
 
 class Scan(torch.autograd.Function):
     """A sequence as one operator of autograd, its reverse derived from the equations and not from this."""
 
     @staticmethod
-    def forward(ctx: Any, made: Plan, given: Given, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def forward(ctx: Any, made: Plan, given: Given, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Outputs (T, R, B, W) and last states (R, B, W)."""
         run = Sequence(made, given, x, tensors, kept=True)
         y, last = run.forward()
@@ -67,8 +71,8 @@ class Scan(torch.autograd.Function):
         return y, *last
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, dy: Tensor | None, *last: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor | None, *last: Tensor | None) -> tuple[Tensor | None, ...]:
         """Gradients of x, the parameters and the first states; a second call carries the sequence out again."""
         x, _, *tensors = ctx.saved_tensors  # an output changed in place since is found out here
         run, ctx.run = ctx.run, None
@@ -85,7 +89,7 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     tensors = [params[name] for name in (*made.weights, *made.biases, *cell.extra)] + [state[name] for name in cell.state]
     given = Given(mask, tuple(noise[name].detach() for name in made.noise))
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
-        y, *last = Scan.apply(made, given, xs, *tensors)
+        y, *last = Scan.apply(made, given, xs, *tensors)  # type: ignore[no-untyped-call]
     else:
         y, last = Sequence(made, given, xs, tensors, kept=False).forward()
     return y, dict(zip(cell.state, last, strict=True))

@@ -62,8 +62,6 @@ class Sequence:
         slots = length + 1 if self.kept else 2
         self.tape = self._room((length if self.kept else 1) * replicas * batch, self.made.columns)
         self.history = [outputs if number == 0 and self.mask is None else self._room(slots, replicas, batch, width) for number, width in enumerate(widths)]
-        for history, start in zip(self.history, self.start, strict=True):
-            history[0] = start
         self.call = self._call(outputs[1:])
         self.made.forward(ctypes.byref(self.made.plan), ctypes.byref(self.call))
         last = [history[length if len(history) > length else length % 2].clone() for history in self.history]

@@ -66,12 +66,10 @@ class Tape:
         return start
 
     def _rows(self) -> dict[str, int]:
-        columns = {}
+        columns: dict[str, int] = {}
         for packing, starts in zip(self.packings, self.starts, strict=True):
             for block, start in zip(packing.blocks, starts, strict=True):
-                for row in block.rows:
-                    columns[row.name] = start
-                    start += row.width
+                columns |= {row.name: start + sum(block.widths[:number]) for number, row in enumerate(block.rows)}
         return columns
 
     def made(self, number: int) -> int:

@@ -72,8 +72,10 @@ class Recorder(TorchDispatchMode):
     """Writes down every operator that runs under it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.graph, self.kept, self.known = Graph(), [], dict[Any, int]()
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.graph = Graph()
+        self.kept: list[Tensor] = []
+        self.known: dict[Any, int] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -103,10 +105,11 @@ class Recorder(TorchDispatchMode):
         for which, value in enumerate(result if isinstance(result, tuple) else (result,)):
             if not isinstance(value, Tensor):
                 raise Untraceable(f"looks at the value of a tensor ({name})")
-            if value.ndim and tuple(value.shape[:2]) != (1, 1):
+            if _key(value) in self.known:
+                continue
+            number = self._learn(value, self._node(name, which, named, value))
+            if tuple(value.shape[:2]) != (1, 1) and self.graph.nodes[number].op != "number":
                 raise Untraceable(f"mixes or reshapes replicas and sequences ({name})")
-            if _key(value) not in self.known:
-                self._learn(value, self._node(name, which, named, value))
         return result
 
     def _learn(self, value: Tensor, number: int) -> int:
@@ -127,7 +130,7 @@ class Recorder(TorchDispatchMode):
             return self._map(template, named, result)
         if name in FILLED:
             value = FILLED[name]
-            return self._number(named[value] if isinstance(value, str) else value)
+            return self._number(float(named[str(value)]) if isinstance(value, str) else value)
         if name in SAME:
             return self.number(named["self"] if "self" in named else named["a"])
         if name in SPREAD:
@@ -143,10 +146,14 @@ class Recorder(TorchDispatchMode):
             if isinstance(value, Tensor) and "{" + name + "}" in template:
                 number = self._spread(value, result)
                 args += [] if number in args else [number]
-                words[name] = "{%d}" % args.index(number)
+                words[name] = f"{{{args.index(number)}}}"
             elif isinstance(value, (bool, int, float)):
                 words[name] = literal(value)
-        return self.graph.add(Node("map", tuple(args), result.numel(), template.format(**words)))
+        text = template.format(**words)
+        ones = [a for a in args if self.graph.nodes[a] == Node("number", text=literal(1.0))]
+        if text in ("{0} * {1}", "{1} * {0}") and ones and len(args) == 2:
+            return next(a for a in args if a != ones[0])
+        return self.graph.add(Node("map", tuple(args), result.numel(), text))
 
     def _spread(self, value: Tensor, result: Tensor) -> int:
         number = self.number(value)
@@ -190,7 +197,8 @@ def trace(cell: Cell) -> Graph:
 
     A `value` is what an earlier stage makes and a later row multiplies. A derivative that is zero is not there.
     """
-    with Recorder() as recorder, torch.enable_grad():
+    recorder = Recorder()
+    with recorder, torch.enable_grad():
         rows = {row.name: recorder.take(("row", row.name), row.width).requires_grad_() for stage in cell.table for row in stage.rows}
         state = cell.states(*(recorder.take(("state", name), width).requires_grad_() for name, width in cell.state.items()))
         extras = cell.extras(*(recorder.take(("extra", name), width).requires_grad_() for name, width in cell.extra.items()))
@@ -206,12 +214,15 @@ def trace(cell: Cell) -> Graph:
         results |= {("new", name): value for name, value in new._asdict().items()}
         recorder.graph.outputs |= {name: recorder.number(value) for name, value in results.items()}
         seeds = {name: recorder.take(("seed", name[1]), value.numel()).view(value.shape) for name, value in results.items() if value.requires_grad}
-        leaves = {("row", name): value for name, value in rows.items()}
-        leaves |= {("state", name): value for name, value in state._asdict().items()} | {("extra", name): value for name, value in extras._asdict().items()}
-        found = torch.autograd.grad(list(results[name] for name in seeds), list(leaves.values()), list(seeds.values()), create_graph=True, allow_unused=True)
-        for (kind, name), value in zip(leaves, found, strict=True):
-            if value is not None:
-                recorder.graph.outputs[f"d {kind}", name] = recorder.number(value)
+    leaves = {("row", name): value for name, value in rows.items()}
+    leaves |= {("state", name): value for name, value in state._asdict().items()} | {("extra", name): value for name, value in extras._asdict().items()}
+    with torch.enable_grad():
+        weighed = sum(((results[name] * seed).sum() for name, seed in seeds.items()), torch.zeros(()))  # as grad_outputs they cost 0.3 s of imports
+        with recorder:
+            found = torch.autograd.grad(weighed, list(leaves.values()), create_graph=True, allow_unused=True)
+            for (kind, name), value in zip(leaves, found, strict=True):
+                if value is not None:
+                    recorder.graph.outputs[f"d {kind}", name] = recorder.number(value)
     return recorder.graph
 
 

@@ -38,7 +38,7 @@ class Experiment:
     cells: tuple[str, ...]
     recipes: tuple[Recipe, ...]
     shapes: tuple[Mapping[str, Any], ...] = ()
-    engines: tuple[str, ...] = ("hoisted", "vendor")
+    engines: tuple[str, ...] = ("scan", "hoisted", "vendor")
     seeds: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -59,7 +59,7 @@ class Experiment:
         seeds = self.seeds if seeds is None else seeds
         if seeds < 1:
             raise ValueError(f"seeds must be 1 or more, not {seeds}")
-        given: dict[str, Any] = {"device": device} | ({"engine": engine} if engine else {}) | ({"units": units} if units is not None else {})
+        given: dict[str, Any] = {"device": device} | {"engine": engine or "best"} | ({"units": units} if units is not None else {})
         made: list[TrainSpec | SpeedSpec] = []
         for recipe in self._recipes(tasks):
             for cell in cells or recipe.cells or self.cells:
@@ -67,7 +67,7 @@ class Experiment:
                 made += [TrainSpec(**settings, seed=seed) for seed in range(seeds)]
         if speed or (speed is None and not tasks):
             engines = [engine] if engine else self.engines
-            made += [SpeedSpec(**{**shape, "engine": e, **given}, cell=c) for shape in self.shapes for c in cells or self.cells for e in engines]
+            made += [SpeedSpec(**{**shape, **given, "engine": e}, cell=c) for shape in self.shapes for c in cells or self.cells for e in engines]
         return made
 
     def _recipes(self, tasks: Sequence[str]) -> list[Recipe]:

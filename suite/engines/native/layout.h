@@ -11,7 +11,6 @@ namespace {
 using T = REAL;
 constexpr long GROUP = 8;         // rows whose share of an extra's gradient is summed at once; panels are whole groups
 constexpr long PANEL = 32;        // rows that go through the sequence together, at most
-constexpr long DEPTH = 128;       // rows that a weight gradient takes in at once, about; twice as many where the sums leave the cache
 constexpr long CACHE = 1 << 19;   // bytes of a core's own cache that weights or sums may fill
 
 long padded(long width) { return (width + Vector<T>::lanes - 1) / Vector<T>::lanes * Vector<T>::lanes; }
@@ -75,6 +74,12 @@ struct Loop {
   long begin(long panel) const {
     const long groups = (call.batch + GROUP - 1) / GROUP;
     return std::min(call.batch, groups * panel / panels * GROUP);
+  }
+
+  // rows that a weight gradient takes in at once, about: they stay in cache, and the sums pass through it as rarely as can be
+  long depth() const {
+    const long fitting = std::clamp<long>(CACHE / 2 / (plan.row_columns * long(sizeof(T))), 128, 512);
+    return summed_size * long(sizeof(T)) > CACHE ? 2 * fitting : fitting;
   }
 
   long rows() const {  // of the largest panel

@@ -13,7 +13,7 @@ struct Room {
   std::vector<std::vector<T>> carried;
 
   Room(const Loop& loop, std::vector<T>& memory)
-      : steps(std::min(loop.call.length, std::max<long>(1, DEPTH * (loop.summed_size * long(sizeof(T)) > CACHE ? 2 : 1) / loop.call.batch))), groups((loop.call.batch + GROUP - 1) / GROUP) {
+      : steps(std::min(loop.call.length, std::max<long>(1, loop.depth() / loop.call.batch))), groups((loop.call.batch + GROUP - 1) / GROUP) {
     for (long e = 0; e < loop.plan.extras; ++e) extra_size += groups * loop.plan.extra_widths[e];
     const size_t size = loop.turned_size + loop.summed_size + loop.bias_size + extra_size + steps * loop.call.batch * loop.plan.row_columns + Vector<T>::tile;
     if (memory.size() < size) memory.resize(size);
@@ -73,6 +73,8 @@ extern "C" void forward(const Plan* plan, const Call* call) {
   Team team(call->threads);
   team.run([&](long member) {
     team.share(0, replicas * links, [&](long task) { loop.pack(packed + task / links * loop.packed_size + loop.packed[task % links], task % links, task / links, false); });
+    for (long s = 0; s < plan->states && member == 0; ++s)
+      std::memcpy(loop.state(s, 0, 0, 0), call->tensors[plan->weights + plan->biases + plan->extras + s], sizeof(T) * replicas * call->batch * plan->state_widths[s]);
     for (long r = 0; r < replicas && member == 0; ++r)
       for (long n = 0; n < plan->blocks; ++n) loop.pack_bias(bias + r * loop.bias_size + loop.bias[n], plan->block[n], r);
     team.meet();

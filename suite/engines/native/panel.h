@@ -144,6 +144,8 @@ void add_dy(const Loop& loop, Carried& carried, long t, long r, long first, long
     const T* from = at(dy, t, r, b + k);
     if (dy.element == 1)
       for (long i = 0; i < width; ++i) to[i] += from[i];
+    else if (dy.element == 0)  // the gradient of a sum
+      for (long i = 0; i < width; ++i) to[i] += from[0];
     else
       for (long i = 0; i < width; ++i) to[i] += from[i * dy.element];
   }
