@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite import catalogue, cli
+from suite import catalogue
 from suite.cells import CELLS, Cell
 from suite.engines import ENGINES, Refused, compiler, unroll
 from suite.launch.plan import plan
@@ -41,7 +41,8 @@ def kernels(tmp_path, monkeypatch):
 
 def again(text=TEXT, *flags):
     """As another process would."""
-    return compiler._library.__wrapped__(text, flags, *compiler._surroundings())
+    compiler._library.cache_clear()
+    return compiler.library(text, *flags)
 
 
 def entries(kernels):
@@ -251,7 +252,7 @@ def run(cell):
     return unroll(cell, params, torch.ones(2, 1, 1, 2), engine=ENGINES["scan"])
 
 
-@bug("a library without the functions that were asked for is an AttributeError")
+@bug("the sentence does not name the compiler")
 def test_a_compiler_that_makes_something_else_is_named(kernels, tmp_path, monkeypatch):
     name = compiler._compiler("")[0]
     monkeypatch.setenv("CXX", str(script(tmp_path / "other", f"echo 'int other;' | {name} -x c++ -shared -fPIC - -o $out")))
@@ -260,7 +261,6 @@ def test_a_compiler_that_makes_something_else_is_named(kernels, tmp_path, monkey
     is_one_sentence(str(raised.value), str(tmp_path / "other"))
 
 
-@bug("`refuses` compiles one line without -fopenmp, the loop is compiled with it: best takes an engine that then refuses")
 def test_a_compiler_without_openmp_is_refused_or_serves(kernels, tmp_path, monkeypatch):
     text = f'for a; do [ "$a" = -fopenmp ] && {{ echo "error: unsupported option -fopenmp" >&2; exit 1; }}; done; exec {compiler._compiler("")[0]} "$@"'
     monkeypatch.setenv("CXX", str(script(tmp_path / "plain", text)))
@@ -272,7 +272,6 @@ def test_a_compiler_without_openmp_is_refused_or_serves(kernels, tmp_path, monke
         run(cell)
 
 
-@bug("a refusal is not remembered: a compiler that hangs is waited for again and again")
 def test_a_compiler_that_failed_is_not_asked_again_and_again(kernels, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", str(script(tmp_path / "broken", f"echo . >> {tmp_path}/calls; exit 1")))
     for name in ("rnn", "gru", "lstm"):
@@ -291,14 +290,14 @@ def test_a_plan_without_a_compiler_refuses_scan_and_takes_the_next_for_best(kern
     assert [[spec.engine for spec in group] for group in made.speed] == [["hoisted"]]
 
 
-def test_a_run_without_a_compiler_leaves_a_refusal_and_status_0(kernels, monkeypatch, tmp_path, capsys):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["run", "quick", "--task", "parity", "--cell", "rnn", "--seeds", "1", "--engine", "scan", "--no-speed", "--out", str(tmp_path / "out")])
-    assert ended.value.code == 0, capsys.readouterr().err
+def test_a_run_without_a_compiler_leaves_a_refusal_and_status_0(tmp_path):
+    environment = os.environ | {"CXX": "no-such-compiler", "PYTHONPATH": str(Path(__file__).parents[1])}  # in a process of its own: workers inherit it
+    words = ["run", "quick", "--task", "parity", "--cell", "rnn", "--seeds", "1", "--engine", "scan", "--no-speed", "--out", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-m", "suite", *words], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
     records = [Run.model_validate_json(path.read_bytes()) for path in (tmp_path / "out" / "runs").glob("*.json")]
     assert records
     for record in records:
         assert record.spec.engine == "scan"
         assert record.status.startswith("refused: engine 'scan' cannot run the C++ compiler 'no-such-compiler' (No such file or directory)")
-    assert "Traceback" not in capsys.readouterr().err
