@@ -12,6 +12,7 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from functools import lru_cache
@@ -82,7 +83,8 @@ def _found_or_made(text: str, flags: tuple[str, ...], named: str, folder: Path) 
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as room:
             made = _compiled(text, command, Path(room))
-            made.write_bytes(made.read_bytes() + hashlib.sha256(made.read_bytes()).digest())
+            content = made.read_bytes()
+            made.write_bytes(content + _seal(entry, content))
             made.replace(entry)
     except OSError as error:
         raise Refused(f"engine 'scan' cannot write compiled code to {folder} ({error.strerror}); CARROUSEL_CACHE names another folder") from None
@@ -97,14 +99,19 @@ def _compiled(text: str, command: list[str], room: Path) -> Path:
     source.write_text(text)
     try:
         call = [*command, str(source), "-o", str(made)]
-        done = subprocess.run(call, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL)  # noqa: S603  the user's own compiler
+        process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)  # noqa: S603  the user's own compiler
+        said, complained = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # and what it started
+        process.communicate()
         raise Refused(f"engine 'scan': the C++ compiler '{command[0]}' did not finish in {PATIENCE} s") from None
     except OSError as error:
         raise Refused(f"engine 'scan' cannot run the C++ compiler '{command[0]}' ({error.strerror}): {INSTALL}") from None
-    if done.returncode or not made.is_file():
-        said = next((line for line in (done.stderr + done.stdout).splitlines() if "error" in line), "it gave no reason")
-        raise Refused(f"engine 'scan': the C++ compiler '{command[0]}' failed with status {done.returncode}: {said.replace(str(source), 'kernel.cpp')[:200]}")
+    if process.returncode or not made.is_file():
+        lines = [line for line in (complained + said).splitlines() if line.strip()]
+        said = next((line for line in lines if "error" in line), next(iter(lines), "it gave no reason"))
+        said = "".join(letter if letter.isprintable() else " " for letter in said)
+        raise Refused(f"engine 'scan': the C++ compiler '{command[0]}' failed with status {process.returncode}: {said.replace(str(source), 'kernel.cpp')[:200]}")
     return made
 
 
@@ -112,16 +119,26 @@ def _loaded(entry: Path) -> ctypes.CDLL | None:
     """The library of an entry that is there and whole."""
     try:
         content = entry.read_bytes()
-        if len(content) < 33 or hashlib.sha256(content[:-32]).digest() != content[-32:]:
+        if _seal(entry, content[:-32]) != content[-32:]:
             return None
         return ctypes.CDLL(str(entry))
     except OSError:
         return None
 
 
+def _seal(entry: Path, content: bytes) -> bytes:
+    """What an entry ends with: it is whole, and the one of this name."""
+    return hashlib.sha256(entry.name.encode() + content).digest()
+
+
+def name() -> str:
+    """The compiler that would be called."""
+    return _compiler(os.environ.get("CXX", ""))[0]
+
+
 def _compiler(named: str) -> list[str]:
     """CXX with its arguments, or the first usual name that is there."""
-    if named:
+    if named.strip():
         return shlex.split(named)
     for name in ("g++", "clang++", "c++"):
         if shutil.which(name):

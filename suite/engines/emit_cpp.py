@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from suite.engines.trace import Graph
+from suite.engines.graph import Graph
 
 
 class Store(NamedTuple):

@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from suite.cells.cell import Cell
 from suite.engines import compiler, plan
 from suite.engines.engine import Engine, Noise, Params, Refused, State
 from suite.engines.plan import Plan
+from suite.engines.recorder import Untraceable
 from suite.engines.sequence import Given, Sequence
 from suite.engines.tape import Kernel, Tape
-from suite.engines.trace import Untraceable, trace
+from suite.engines.trace import trace
 
 REALS = {torch.float32: "float", torch.float64: "double"}
 LOOP = ("loop.h", "product.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
@@ -54,7 +54,7 @@ def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
     try:
         return plan.make(tape, inputs, loop, loaded)
     except AttributeError as error:
-        raise Refused(f"engine 'scan' cannot run '{cell.name}': what the C++ compiler made lacks a function ({error})") from None
+        raise Refused(f"engine 'scan' cannot run '{cell.name}': what the C++ compiler '{compiler.name()}' made lacks a function ({error})") from None
 
 
 class Scan(torch.autograd.Function):
@@ -65,16 +65,18 @@ class Scan(torch.autograd.Function):
         """Outputs (T, R, B, W) and last states (R, B, W)."""
         run = Sequence(made, given, x, tensors, kept=True)
         y, last = run.forward()
-        ctx.save_for_backward(x, y, *tensors)
+        ctx.save_for_backward(x, y, given.mask, *given.noise, *tensors)
         ctx.made, ctx.given, ctx.run = made, given, run
         ctx.set_materialize_grads(False)
         return y, *last
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dy: Tensor | None, *last: Tensor | None) -> tuple[Tensor | None, ...]:
         """Gradients of x, the parameters and the first states; a second call carries the sequence out again."""
-        x, _, *tensors = ctx.saved_tensors  # an output changed in place since is found out here
+        if torch.is_grad_enabled():
+            raise RuntimeError("engine 'scan' has no derivative of its derivative: take gradients without create_graph, or on engine 'hoisted'")
+        x, _, _, *rest = ctx.saved_tensors  # what was changed in place since is found out here
+        tensors = rest[len(ctx.given.noise) :]
         run, ctx.run = ctx.run, None
         if run is None:
             run = Sequence(ctx.made, ctx.given, x, tensors, kept=True)
@@ -87,7 +89,9 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     """The cell over time; see `Engine.unroll`."""
     made = planned(cell, xs.shape[-1], xs.dtype)
     tensors = [params[name] for name in (*made.weights, *made.biases, *cell.extra)] + [state[name] for name in cell.state]
-    given = Given(mask, tuple(noise[name].detach() for name in made.noise))
+    given = Given(mask, tuple(noise[name] for name in made.noise))
+    if any(value.requires_grad for value in given.noise):
+        raise Refused(f"engine 'scan' takes no gradient of noise, which '{cell.name}' was given with requires_grad")
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
         y, *last = Scan.apply(made, given, xs, *tensors)  # type: ignore[no-untyped-call]
     else:

@@ -12,9 +12,10 @@ from functools import cached_property
 
 from suite.cells.cell import Cell
 from suite.engines.emit_cpp import Function, Store, function
+from suite.engines.graph import Graph, Node
 from suite.engines.operations import DEAR
 from suite.engines.packing import packings
-from suite.engines.trace import Graph, Node, products
+from suite.engines.trace import products
 
 ALIGN = 16  # elements: every block of columns starts and ends at a multiple, whatever the width of a vector
 

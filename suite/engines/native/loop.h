@@ -1,4 +1,4 @@
-// What the loop is told: the plan of a cell (the same for every call) and one call. Plain C, mirrored in `scan.py`.
+// What the loop is told: the plan of a cell (the same for every call) and one call. Plain C, mirrored in `plan.py`.
 #pragma once
 
 enum Kind { TAPE, OLD, NEW, EXTRA, X, NOISE, SEED, SEED_VALUE, D_OLD, D_EXTRA, D_X, D_ROW, ROW };  // see `tape.py`

@@ -51,7 +51,7 @@ template <class T> inline T exponential(T x) {
 template <class T> inline T exponential_minus_1(T x) {
   const auto p = parted(within(x, Bits<T>::low, Bits<T>::high));
   const T found = p.scale * p.rest + (p.scale - T(1));
-  return x > Bits<T>::high ? std::numeric_limits<T>::infinity() : found;
+  return x > T(60) ? exponential(x) : found;  // the 1 is lost there
 }
 
 template <class T> inline T sigmoid(T x) {
@@ -72,14 +72,16 @@ template <class T> inline T absolute(T x) { return x < T(0) ? -x : x; }
 template <class T> inline T logarithm(T x) {
   using B = Bits<T>;
   using I = typename B::type;
-  const I tiny = bits(x) - bits(T(0.70710678118654752440));
-  const I n = tiny >> B::mantissa;  // arithmetic: rounds down
-  const T m = value<T>(bits(x) - I(uint64_t(n) << B::mantissa));
+  const bool small = x < std::numeric_limits<T>::min();  // without an exponent of its own
+  const T y = small ? x * T(uint64_t(1) << B::mantissa) : x;
+  const I n = (bits(y) - bits(T(0.70710678118654752440))) >> B::mantissa;  // arithmetic: rounds down
+  const T m = value<T>(bits(y) - I(uint64_t(n) << B::mantissa));
+  const T k = T(n) - (small ? T(B::mantissa) : T(0));
   const T s = (m - T(1)) / (m + T(1)), q = s * s;
   T sum = T(1) / T(2 * B::logarithms + 1);
 #pragma GCC unroll 16
-  for (int k = B::logarithms - 1; k > 0; --k) sum = sum * q + T(1) / T(2 * k + 1);
-  const T found = T(2) * s + T(2) * s * q * sum + T(n) * B::split_low + T(n) * B::split_high;
+  for (int j = B::logarithms - 1; j > 0; --j) sum = sum * q + T(1) / T(2 * j + 1);
+  const T found = T(2) * s + T(2) * s * q * sum + k * B::split_low + k * B::split_high;
   const T end = x == T(0) ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::quiet_NaN();
   return x > T(0) ? x > std::numeric_limits<T>::max() ? x : found : end;
 }
