@@ -40,8 +40,9 @@ def trained(outcome: Outcome, here: Where) -> list[Run]:
 def timed(group: list[SpeedSpec], here: Where) -> list[Run]:
     """Compile time and peak memory of each spec in processes of their own, then all their timings interleaved in one."""
     there = here.model_copy(update={"threads": group[0].threads, "replicas": group[0].replicas})
-    with Pool(1, group[0].threads) as pool:
+    with Pool(max(1, (here.cores or 1) // group[0].threads), group[0].threads) as pool:  # a weight does not mind company
         weighed = [o for o in pool.run([Job("peak", {"spec": spec}, spec.id) for spec in group for _ in range(WEIGHED)]) if o.kind == "done"]
+    with Pool(1, group[0].threads) as pool:
         ended = _times(pool, group)
     runs = []
     for spec, (found, sentence) in zip(group, ended, strict=True):
