@@ -255,12 +255,13 @@ def test_compile_time_is_measured_in_a_folder_of_its_own_and_only_where_somethin
     assert [(name, dtype, len(files)) for name, dtype, files in seen] == [("gru", torch.float32, 0), ("gru", torch.float32, 1)]
     assert preparing.prepares("native")
     assert not preparing.prepares("hoisted")
-    assert jobs.prepared("gru", "", 4, "hoisted", "float32") == {}
+    assert jobs.prepared(SpeedSpec(cell="gru", units=4, engine="hoisted")) == {}
 
 
 def test_cold_and_warm_starts_come_from_fresh_processes(monkeypatch):
     monkeypatch.setattr(jobs, "prepares", lambda name: True)
-    found = jobs.prepared.__wrapped__("gru", "", 4, "hoisted", "float32")
+    monkeypatch.setattr(jobs, "_prepared", {})
+    found = jobs.prepared(SpeedSpec(cell="gru", units=4, engine="hoisted"))
     assert {name: value.n for name, value in found.items()} == {"compile": jobs.WEIGHED, "warm": jobs.WEIGHED}
 
 

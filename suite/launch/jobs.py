@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from suite.launch import describe
 from suite.launch.local import Job, Outcome, Pool
@@ -53,7 +51,7 @@ def timed(group: list[SpeedSpec], here: Where) -> list[Run]:
         peaks = [o.value for o in weighed if o.job.about == spec.id and o.value is not None]
         state = counted["state"] * (4 if spec.dtype == "float32" else 8)
         more = {"parameters": counted["parameters"], "multiply_adds": counted["multiply_adds"], "state_bytes": state, "peak_bytes": spread(peaks) if peaks else None}
-        costs = found.model_copy(update=more | prepared(spec.cell, spec.cell_digest, spec.units, spec.engine, spec.dtype))
+        costs = found.model_copy(update=more | prepared(spec))
         runs.append(Run(id=spec.id, spec=spec, status="done", costs=costs, where=there))
     return runs
 
@@ -69,16 +67,20 @@ def _times(pool: Pool, group: list[SpeedSpec]) -> list[Measured]:
     return [measured for spec in group for measured in _times(pool, [spec])]
 
 
-@cache
-def prepared(cell: str, digest: str, units: int, engine: str, dtype: Literal["float32", "float64"]) -> dict[str, Timing]:
-    """Seconds of an engine's preparation with an empty cache and with a filled one, each in a fresh process; measured once a command."""
-    if not prepares(engine):
-        return {}
-    seconds: dict[str, list[float]] = {"compile": [], "warm": []}
-    spec = SpeedSpec(cell=cell, cell_digest=digest, units=units, engine=engine, dtype=dtype)
-    with Pool(1) as pool:
-        for _ in range(WEIGHED):
-            with tempfile.TemporaryDirectory() as cache_folder:
-                for values in seconds.values():
-                    values += [o.value for o in pool.run([Job("prepare", {"spec": spec, "cache": Path(cache_folder)})]) if o.kind == "done"]
-    return {name: spread(values) for name, values in seconds.items() if values}
+_prepared: dict[tuple[str, str, str, str], dict[str, Timing]] = {}
+
+
+def prepared(spec: SpeedSpec) -> dict[str, Timing]:
+    """Seconds of an engine's preparation with an empty cache and with a filled one, each in a fresh process; measured once a
+    command for a cell, an engine and a dtype, at the first width that is asked for.
+    """
+    key = (spec.cell, spec.cell_digest, spec.engine, spec.dtype)
+    if key not in _prepared and prepares(spec.engine):
+        seconds: dict[str, list[float]] = {"compile": [], "warm": []}
+        with Pool(1) as pool:
+            for _ in range(WEIGHED):
+                with tempfile.TemporaryDirectory() as cache_folder:
+                    for values in seconds.values():
+                        values += [o.value for o in pool.run([Job("prepare", {"spec": spec, "cache": Path(cache_folder)})]) if o.kind == "done"]
+        _prepared[key] = {name: spread(values) for name, values in seconds.items() if values}
+    return _prepared.get(key, {})
