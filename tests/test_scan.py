@@ -124,6 +124,9 @@ OPERATORS = {
 }
 # supported or refused, never wrong
 PERHAPS = {
+    "elu in place": lambda v: F.elu(2 * v, inplace=True),  # its derivative is written in its result
+    "selu in place": lambda v: F.selu(2 * v, inplace=True),
+    "a row in place": lambda v: v.relu_(),
     "maximum": lambda v: torch.maximum(v, 0.5 * v + 0.1),
     "minimum": lambda v: torch.minimum(v, 0.5 * v + 0.1),
     "maximum with a number": lambda v: torch.maximum(v, torch.zeros_like(v)),
@@ -734,3 +737,44 @@ def test_nothing_a_cell_computes_hides_what_is_not_a_number():
             case.x[0, 0, 0, 0] = float("nan")
             y, wanted = case.run()[0], case.run(REFERENCE)[0]
         assert torch.equal(y.isnan(), wanted.isnan()), name
+
+
+# what a cold reading found
+
+
+def test_constant_states_of_several_widths_keep_to_their_own():
+    def step(a, s, p):
+        return s._replace(h=a.a.tanh() * s.norm, flag=torch.ones_like(s.flag), norm=torch.ones_like(s.norm))
+
+    for states in ({"h": 20, "flag": 1, "norm": 20}, {"h": 20, "norm": 20, "flag": 1}):
+        cell = Cell("constants", (({"a": "x h b"}, step),), states)
+        params = {name: torch.full((1, *shape), 0.1, dtype=F64) for name, shape in cell.shapes(2).items()}
+        x = torch.ones(3, 1, 5, 2, dtype=F64)
+        ours, theirs = unroll(cell, params, x, engine=SCAN), unroll(cell, params, x, engine=REFERENCE)
+        for name, value in theirs[1].items():
+            torch.testing.assert_close(ours[1][name], value)
+
+
+def test_a_constant_value_is_refused():
+    cell = Cell("constant", (({"r": "x h"}, lambda a, s, p: {"v": torch.ones_like(a.r)}), ({"n": "v b"}, lambda a, s, p: s._replace(h=a.n.tanh()))), {"h": 3})
+    assert SCAN.refuses(cell, CPU) == "engine 'scan' cannot compile 'constant': an equation makes a value for a later row that is a constant"
+
+
+def test_equal_cells_with_extras_in_another_order_do_not_swap_them():
+    def step(a, s, p):
+        return s._replace(h=torch.tanh(a.a + p.one * s.h - 2 * p.two))
+
+    for order in (("one", "two"), ("two", "one")):
+        cell = Cell("ordered", (({"a": "x h b"}, step),), {"h": 3}, dict.fromkeys(order, 3))
+        params = {name: torch.full((1, *shape), 0.1 + 0.2 * (name == "two"), dtype=F64) for name, shape in cell.shapes(2).items()}
+        x = torch.ones(3, 1, 2, 2, dtype=F64)
+        torch.testing.assert_close(unroll(cell, params, x, engine=SCAN)[0], unroll(cell, params, x, engine=REFERENCE)[0])
+
+
+@pytest.mark.parametrize("function", [torch.maximum, torch.minimum])
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_is_no_number_stays_so(function, which):
+    cell = Cell("pair", (({"i": "x b", "j": "x b"}, lambda a, s, p: s._replace(h=function(a.i, a.j))),), {"h": 3})
+    params = {name: torch.zeros(1, *shape, dtype=F64) for name, shape in cell.shapes(1).items()}
+    params["ij"[which] + ".b"].fill_(float("nan"))
+    assert unroll(cell, params, torch.ones(1, 1, 1, 1, dtype=F64), engine=SCAN)[0].isnan().all()

@@ -23,14 +23,19 @@ from suite.folders import cache
 
 FLAGS = ("-std=c++17", "-O3", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fPIC", "-shared", "-pthread")
 PATIENCE = 120  # seconds after which a compiler is believed to hang
+SURROUNDINGS = ("CXX", "PATH", "CARROUSEL_CACHE", "XDG_CACHE_HOME", "HOME")  # variables that decide how and where is compiled
 ONE = 'extern "C" int one() { return 1; }\n'
 NATIVE = Path(__file__).parent / "native"
 INSTALL = "install one (Debian: apt install g++; conda: conda install cxx-compiler; macOS: xcode-select --install) or name it in CXX"
 
 
+class Passing(Refused):
+    """A refusal that may be gone the next time: a full disk, a busy machine."""
+
+
 def library(text: str, *flags: str) -> ctypes.CDLL:
     """The library of a C++ text, from the cache or from the compiler; a Refused of one sentence where there is none."""
-    found = _library(text, flags, *(os.environ.get(name, "") for name in ("CXX", "PATH", "CARROUSEL_CACHE")))
+    found = _library(text, flags, tuple(os.environ.get(name, "") for name in SURROUNDINGS))
     if isinstance(found, str):
         raise Refused(found)
     return found
@@ -44,8 +49,8 @@ def source(*names: str) -> str:
 
 
 def works() -> None:
-    """A Refused where nothing can be compiled."""
-    library(ONE)
+    """A Refused where nothing can be compiled, or not what `vector.h` is written in."""
+    library(source("vector.h") + ONE)
 
 
 def threads() -> tuple[str, ...]:
@@ -58,11 +63,12 @@ def threads() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _library(text: str, flags: tuple[str, ...], named: str, path: str, place: str) -> ctypes.CDLL | str:
+def _library(text: str, flags: tuple[str, ...], surroundings: tuple[str, ...]) -> ctypes.CDLL | str:
     """The library, or the sentence why there is none, once for all that it depends on."""
-    del path
     try:
-        return _found_or_made(text, flags, named, (Path(place) if place else cache()) / "kernels")
+        return _found_or_made(text, flags, surroundings[0], cache() / "kernels")
+    except Passing:
+        raise
     except Refused as sentence:
         return str(sentence)
 
@@ -87,7 +93,7 @@ def _found_or_made(text: str, flags: tuple[str, ...], named: str, folder: Path) 
             made.write_bytes(content + _seal(entry, content))
             made.replace(entry)
     except OSError as error:
-        raise Refused(f"engine 'scan' cannot write compiled code to {folder} ({error.strerror}); CARROUSEL_CACHE names another folder") from None
+        raise Passing(f"engine 'scan' cannot write compiled code to {folder} ({error.strerror}); CARROUSEL_CACHE names another folder") from None
     found = _loaded(entry)
     if found is None:
         raise Refused(f"engine 'scan': what the C++ compiler '{command[0]}' made cannot be loaded")
@@ -104,7 +110,7 @@ def _compiled(text: str, command: list[str], room: Path) -> Path:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)  # and what it started
         process.communicate()
-        raise Refused(f"engine 'scan': the C++ compiler '{command[0]}' did not finish in {PATIENCE} s") from None
+        raise Passing(f"engine 'scan': the C++ compiler '{command[0]}' did not finish in {PATIENCE} s") from None
     except OSError as error:
         raise Refused(f"engine 'scan' cannot run the C++ compiler '{command[0]}' ({error.strerror}): {INSTALL}") from None
     if process.returncode or not made.is_file():

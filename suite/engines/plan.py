@@ -12,6 +12,7 @@ from suite.cells.cell import Cell
 from suite.engines.tape import Kernel, Tape
 
 Longs = POINTER(c_long)
+GROUP = 8  # rows of a batch that stay together, as in `native/layout.h`
 
 
 class CKernel(Structure):
@@ -150,4 +151,4 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
 
 def pointers(addresses: Sequence[int | None]) -> Any:
     """A C array of addresses."""
-    return ctypes.cast((c_void_p * max(1, len(addresses)))(*addresses), Pointers)
+    return (c_void_p * max(1, len(addresses)))(*addresses)

@@ -95,7 +95,7 @@ class Recorder(TorchDispatchMode):
             template = POINTWISE[name][which]
             if name == "pow" and not isinstance(named["exponent"], Tensor):
                 template = POWERS.get(named["exponent"], template)
-            if named.get("rounding_mode") or named.get("approximate", "none") != "none":
+            if named.get("rounding_mode") or named.get("approximate", "none") != "none" or named.get("is_result"):
                 raise Untraceable(f"calls torch's '{name}' in a form that is not known")
             return self._map(template, named, result)
         if name in FILLED:

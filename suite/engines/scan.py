@@ -25,15 +25,24 @@ LOOP = ("loop.h", "product.h", "team.h", "layout.h", "panel.h", "weights.h", "lo
 POINTERS = 64  # of one function, as `native/loop.cpp` has room for
 
 
-@lru_cache(maxsize=256)
 def taped(cell: Cell) -> Tape:
     """The tape of a cell, or a Refused."""
+    found = _taped(cell)
+    if isinstance(found, str):
+        raise Refused(f"engine 'scan' cannot compile '{cell.name}': {found}")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _taped(cell: Cell) -> Tape | str:
     try:
         tape = Tape(cell, trace(cell))
     except Untraceable as reason:
-        raise Refused(f"engine 'scan' cannot compile '{cell.name}': an equation {reason}") from None
+        return f"an equation {reason}"
+    except RuntimeError as error:  # whatever PyTorch says of an equation
+        return " ".join(str(error).split())
     if max(len(kernel.pointers) for kernel in kernels(tape)) > POINTERS:
-        raise Refused(f"engine 'scan' cannot compile '{cell.name}': a stage has more than {POINTERS} rows, states and extras together")
+        return f"a stage has more than {POINTERS} rows, states and extras together"
     return tape
 
 
@@ -88,7 +97,8 @@ class Scan(torch.autograd.Function):
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
     """The cell over time; see `Engine.unroll`."""
     made = planned(cell, xs.shape[-1], xs.dtype)
-    tensors = [params[name] for name in (*made.weights, *made.biases, *cell.extra)] + [state[name] for name in cell.state]
+    states = list(made.cell.state)  # in the plan's order: an equal cell may have another
+    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)] + [state[name] for name in states]
     given = Given(mask, tuple(noise[name] for name in made.noise))
     if any(value.requires_grad for value in given.noise):
         raise Refused(f"engine 'scan' takes no gradient of noise, which '{cell.name}' was given with requires_grad")
@@ -96,7 +106,8 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
         y, *last = Scan.apply(made, given, xs, *tensors)  # type: ignore[no-untyped-call]
     else:
         y, last = Sequence(made, given, xs, tensors, kept=False).forward()
-    return y, dict(zip(cell.state, last, strict=True))
+    found = dict(zip(states, last, strict=True))
+    return y, {name: found[name] for name in cell.state}
 
 
 def refuses(cell: Cell, device: torch.device) -> str | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence as Many
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from suite.engines import buffers
-from suite.engines.plan import CCall, CView, Plan, pointers
+from suite.engines.plan import GROUP, CCall, CView, Plan, pointers
 
 
 class Given(NamedTuple):
@@ -53,7 +53,7 @@ class Sequence:
         return call
 
     def _threads(self) -> int:
-        return max(1, min(torch.get_num_threads(), self.shape[1] * -(-self.shape[2] // 8)))
+        return max(1, min(torch.get_num_threads(), self.shape[1] * -(-self.shape[2] // GROUP)))
 
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
@@ -85,6 +85,5 @@ class Sequence:
 
 def _view(tensor: Tensor, whole: bool = True) -> CView:
     """Data and strides; an axis of one element is shared by all, two slots that are used in turn have element 0."""
-    strides: list[Any] = [0 if size == 1 else stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
-    strides[0] = tensor.stride(0) if len(tensor) > 1 else 0
+    strides = [0 if size == 1 else stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
     return CView(tensor.data_ptr(), *strides[:3], tensor.stride(3) if whole else 0)

@@ -55,9 +55,11 @@ class Tape:
         self.raw = {row.name: row.raw for stage in cell.table for row in stage.rows if row.raw}
         self.noise = [name for name, raw in self.raw.items() if raw == "noise"]
         self.values = [source for source in products(cell) if source not in cell.state]
-        self.columns = 0
+        self.columns = 0  # taken so far: of pre-activations first, then of the tape
         self.starts = [[self._take(sum(block.widths)) for block in packing.blocks] for packing in self.packings]
-        self.rows, self.row_columns, self.columns = self._rows(), self.columns | ALIGN, 0  # an odd stride, so that rows do not meet in one set of a cache
+        self.rows = self._rows()
+        self.row_columns = self.columns | ALIGN  # an odd stride, so that rows do not meet in one set of a cache
+        self.columns = 0
         self.value = {name: self._take(graph.nodes[graph.outputs["value", name]].width) for name in self.values}
         self.slots = {n: self._take(graph.nodes[n].width) for n in self._stored()}
 
@@ -141,11 +143,11 @@ class Tape:
     def forward(self, stage: int) -> Kernel:
         """The function of a stage: new values, new states in the last one, and what the reverse will ask for."""
         stores = [(self.graph.outputs["value", name], (Kind.TAPE, self.value[name])) for name in self.values if self.value_stage(name) == stage]
-        if stage == len(self.cell.table) - 1:
-            stores += [(self.graph.outputs["new", name], (Kind.NEW, k)) for k, name in enumerate(self.cell.state)]
         stores += [(n, (Kind.TAPE, column)) for n, column in self.slots.items() if self.made(n) == stage]
-        widths = {self.graph.outputs["new", name]: width for name, width in self.cell.state.items()}
-        return self._kernel(f"forward{stage}", self._forward_loads(stage), [(n, at, widths.get(n, self.graph.nodes[n].width), False) for n, at in stores])
+        found = [(n, at, self.graph.nodes[n].width, False) for n, at in stores]
+        if stage == len(self.cell.table) - 1:
+            found += [(self.graph.outputs["new", name], (Kind.NEW, k), width, False) for k, (name, width) in enumerate(self.cell.state.items())]
+        return self._kernel(f"forward{stage}", self._forward_loads(stage), found)
 
     def reverse(self, stage: int) -> Kernel:
         """The function that turns the derivatives of a stage's results into those of its rows, and at last of the states."""

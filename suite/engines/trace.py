@@ -32,9 +32,12 @@ def _recorded(cell: Cell, recorder: Recorder) -> Graph:
 
 def _both_ways(cell: Cell, recorder: Recorder) -> Graph:
     with recorder:
-        rows = {row.name: recorder.take(("row", row.name), row.width).requires_grad_() for stage in cell.table for row in stage.rows}
-        state = cell.states(*(recorder.take(("state", name), width).requires_grad_() for name, width in cell.state.items()))
-        extras = cell.extras(*(recorder.take(("extra", name), width).requires_grad_() for name, width in cell.extra.items()))
+        widths = {("row", row.name): row.width for stage in cell.table for row in stage.rows}
+        widths |= {("state", name): width for name, width in cell.state.items()} | {("extra", name): width for name, width in cell.extra.items()}
+        leaves = {name: recorder.take(name, width).requires_grad_() for name, width in widths.items()}
+        given = {name: leaf.clone() for name, leaf in leaves.items()}  # a step may change what it is given
+        rows = {name: value for (kind, name), value in given.items() if kind == "row"}
+        state, extras = cell.states(*(given["state", name] for name in cell.state)), cell.extras(*(given["extra", name] for name in cell.extra))
         heard: dict[str, Tensor] = {}
 
         def pre(number: int, stage: Stage, known: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -46,9 +49,9 @@ def _both_ways(cell: Cell, recorder: Recorder) -> Graph:
         results = {("value", source): heard[source] for source in products(cell) if source not in cell.state}
         results |= {("new", name): value for name, value in new._asdict().items()}
         recorder.graph.outputs |= {name: recorder.number(value) for name, value in results.items()}
+        if any(kind == "value" and recorder.graph.nodes[number].op == "number" for (kind, _), number in recorder.graph.outputs.items()):
+            raise Untraceable("makes a value for a later row that is a constant")
         seeds = {name: recorder.take(("seed", name[1]), value.shape[-1]) for name, value in results.items() if value.requires_grad}
-    leaves = {("row", name): value for name, value in rows.items()}
-    leaves |= {("state", name): value for name, value in state._asdict().items()} | {("extra", name): value for name, value in extras._asdict().items()}
     weighed = sum(((results[name] * seed).sum() for name, seed in seeds.items()), torch.zeros(()))  # as grad_outputs they cost 0.3 s of imports
     with recorder:
         found = torch.autograd.grad(weighed, list(leaves.values()), create_graph=True, allow_unused=True)

@@ -10,7 +10,7 @@ namespace {
 
 using T = REAL;
 constexpr long GROUP = 8;         // rows whose share of an extra's gradient is summed at once; panels are whole groups
-constexpr long PANEL = 32;        // rows that go through the sequence together, at most
+constexpr long PANEL = 32;        // rows that go through the sequence together, at most; twice as many where all threads work on them
 constexpr long CACHE = 1 << 19;   // bytes of a core's own cache that weights or sums may fill
 
 long padded(long width) { return (width + Vector<T>::lanes - 1) / Vector<T>::lanes * Vector<T>::lanes; }

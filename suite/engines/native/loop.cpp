@@ -1,5 +1,6 @@
 // The loop around generated functions, one way and back: products of packed weights, a function a stage, panels of the
-// batch each carried through the whole sequence by one thread. Results do not depend on the number of threads.
+// batch carried through the whole sequence, each by one thread, or by all where the weights are large. Results do not depend
+// on the number of threads.
 #include "panel.h"
 #include "weights.h"
 

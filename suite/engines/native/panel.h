@@ -74,8 +74,7 @@ void fetch_to_write(const void* from, long bytes) {
 }
 
 // every run of rows that the mask lets through; cut at groups where extras are summed
-template <class Each> void runs(const Loop& loop, long t, long r, long first, long last, const Each& each) {
-  const bool cut = loop.plan.extras > 0;
+template <class Each> void runs(const Loop& loop, long t, long r, long first, long last, bool cut, const Each& each) {
   for (long b = first; b < last;) {
     if (!loop.valid(t, r, b)) { ++b; continue; }
     long end = b + 1;
@@ -117,7 +116,7 @@ void forward_panel(const Loop& loop, const T* packed, const T* bias, long r, lon
         product<T>(last - first, from, to, terms.data(), block.links, before + block.column, plan.row_columns, block.bias < 0 ? nullptr : bias + loop.bias[n], 0);
       }
       part.meet();
-      runs(loop, t, r, begin, end, [&](long b, long rows) { invoke(loop, plan.forward[k], t, r, first, b, rows, nullptr, before); });
+      runs(loop, t, r, begin, end, false, [&](long b, long rows) { invoke(loop, plan.forward[k], t, r, first, b, rows, nullptr, before); });
       if (k + 1 < plan.stages) part.meet();
     }
     for (long b = begin; b < end && call.mask.data; ++b) {
@@ -183,12 +182,12 @@ void reverse_panel(const Loop& loop, const T* turned, Carried& carried, long fro
       for (long s = 0; s < plan.states; ++s) fetch(loop.state(s, t - 1, r, begin), sizeof(T) * (end - begin) * plan.state_widths[s]);
     }
     if (any(loop, t, r, first, last)) {
-      runs(loop, t, r, begin, end, [&](long b, long count) { add_dy(loop, carried, t, r, first, b, count); });
+      runs(loop, t, r, begin, end, false, [&](long b, long count) { add_dy(loop, carried, t, r, first, b, count); });
       for (long k = plan.stages - 1; k >= 0; --k) {
         for (long s = 0; s < plan.sources; ++s)
           if (plan.source[s].kind == FROM_VALUE && plan.source[s].stage == k) back(s, t, carried.value[plan.source[s].number], carried.value_wide[plan.source[s].number], false);
         if (k + 1 < plan.stages) part.meet();
-        runs(loop, t, r, begin, end, [&](long b, long count) { invoke(loop, plan.reverse[k], t, r, first, b, count, &carried, nullptr); });
+        runs(loop, t, r, begin, end, plan.extras > 0, [&](long b, long count) { invoke(loop, plan.reverse[k], t, r, first, b, count, &carried, nullptr); });
         part.meet();
       }
       for (long s = 0; s < plan.sources; ++s) {
