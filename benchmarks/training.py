@@ -1,4 +1,4 @@
-"""A training step of each cell on the general engine, and what a small fixed training still gets wrong."""
+"""A training step of each cell on each engine, and what a small fixed training still gets wrong."""
 
 import torch
 

@@ -244,7 +244,7 @@ def test_what_is_no_step_of_each_sequence_alone_is_refused_in_words(name):
 def test_more_pointers_than_there_is_room_for_are_refused():
     names = [f"s{k}" for k in range(40)]
     cell = Cell("wide", (({f"r{n}": "x" for n in names}, lambda a, s, p: s._replace(**{n: getattr(a, f"r{n}").tanh() for n in names})),), dict.fromkeys(names, 2))
-    with pytest.raises(Refused, match="engine 'scan' cannot compile 'wide': a stage has more than 64 rows, states and extras together"):
+    with pytest.raises(Refused, match="engine 'scan' cannot compile 'wide': a stage reads and writes more than 64 rows, states, extras and stored values"):
         Case(cell).run()
 
 

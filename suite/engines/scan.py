@@ -42,7 +42,7 @@ def _taped(cell: Cell) -> Tape | str:
     except RuntimeError as error:  # whatever PyTorch says of an equation
         return " ".join(str(error).split())
     if max(len(kernel.pointers) for kernel in kernels(tape)) > POINTERS:
-        return f"a stage has more than {POINTERS} rows, states and extras together"
+        return f"a stage reads and writes more than {POINTERS} rows, states, extras and stored values"
     return tape
 
 

@@ -77,7 +77,7 @@ def agreement(make: Callable[[int], Cell]) -> str:
     for name, engine in ENGINES.items():
         sentence = engine.refuses(cell, CPU)
         if sentence:
-            said.append(f"{name} refuses" if name == "vendor" else f"{name} refuses ({sentence})")
+            said.append(f"{name} refuses ({sentence})")
             continue
         off = difference(cell, engine, inputs_of(cell), CPU)
         assert off <= TOLERANCE[torch.float64], f"engine '{name}' differs by {off:.1e} of the largest value"
