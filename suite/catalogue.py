@@ -14,27 +14,49 @@ if TYPE_CHECKING:
     from suite.engines import Engine
     from suite.tasks import Task
 
+DROPOUT = ("drop", "on", "each")  # what recurrent dropout adds to any cell's arguments
+
 
 def cell(name: str, units: int) -> Cell:
     """The cell of a name, or of an outsider's `module:attribute` (a callable `units -> Cell`), at a width.
 
+    A name may carry arguments, its own and those of recurrent dropout: `drop` (the rate), `on` and `each`.
+
     >>> cell("gru", 8).shapes(inputs=3)["m.h"]
     (8, 8)
+    >>> cell("lstm(drop=0.25, on='memory')", 8).masks
+    {'d_c': Mask(rate=0.25, each='step')}
     """
-    from suite.cells import CELLS, Cell
+    from suite.cells import CELLS, Cell, dropout
 
+    name, given = names.parse_call(name)
+    dropped = {key: given.pop(key) for key in DROPOUT if key in given}
     factory = names.resolve(name, CELLS, "cell")
     if not callable(factory):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell, not a {type(factory).__name__}")
     try:
-        made = factory(units)
+        made = names.call(factory, name, {"units": units, **given}, "cell") if given else factory(units)
     except ValueError:
         raise
     except Exception as error:  # somebody else's function
         raise ValueError(f"cell '{name}' cannot be made at {units} units: {type(error).__name__}: {error}") from None
     if not isinstance(made, Cell):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell; it returned {type(made).__name__}")
-    return made
+    if dropped and not isinstance(dropped.get("drop"), float):
+        raise ValueError(f"cell '{name}': recurrent dropout needs its rate, as in {name}(drop=0.25), and may say on which place and for each 'step' or 'sequence'")
+    return dropout(made, dropped.pop("drop"), **dropped) if dropped else made
+
+
+def canonical_cell(name: str) -> str:
+    """A cell's name as records carry it: no alias, arguments in order.
+
+    >>> canonical_cell("lstm-np( on='memory',drop=.5)")
+    "lstm(drop=0.5, on='memory')"
+    """
+    from suite.cells import ALIASES
+
+    base, given = names.parse_call(name)
+    return names.format_call(ALIASES.get(base, base), given)
 
 
 def task(name: str, **difficulty: Any) -> Task:

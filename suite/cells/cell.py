@@ -17,6 +17,8 @@ from torch import Tensor
 LARGEST = 1_000_000  # units of anything; more is a slip of the keyboard
 
 RESERVED = ("x", "b")
+ROLES = ("keep", "new", "in", "out", "reset")
+EACH = ("step", "sequence")
 Affine = Mapping[str, str]
 Function = Callable[[Any, Any, Any], Any]
 
@@ -36,6 +38,13 @@ class Row(NamedTuple):
     links: tuple[Link, ...]
     bias: bool
     raw: str  # "x" or "noise" for a row handed through, "" for a computed one
+
+
+class Mask(NamedTuple):
+    """How training draws a row of noise: 0 with probability `rate`, else 1, anew for `each` "step" or "sequence"; afterwards it is 1 - rate."""
+
+    rate: float
+    each: str = "step"
 
 
 class Stage(NamedTuple):
@@ -61,6 +70,10 @@ class Cell:
     width      row -> width, for rows not as wide as the output
     start      state -> its value before the first step, where that is not zero
     truncated  states that no gradient re-enters through (the truncated gradient of 1997)
+    masks      row fed by "=noise" -> how training draws it
+    gates      row -> what its logistic does: "keep" multiplies the old memory, "in" the candidate, "new" the candidate
+               while 1 - it multiplies the memory, "out" the output, "reset" what the candidate hears of the state
+    initial    extra -> the value it starts at, where it is not drawn like a weight (gains of a normalisation)
     paper      citation key in `suite/papers.bib`
 
     >>> import torch
@@ -77,6 +90,9 @@ class Cell:
     width: Mapping[str, int] = field(default_factory=dict)
     start: Mapping[str, float] = field(default_factory=dict)
     truncated: tuple[str, ...] = ()
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    gates: Mapping[str, str] = field(default_factory=dict)
+    initial: Mapping[str, float] = field(default_factory=dict)
     paper: str = ""
 
     def __post_init__(self) -> None:
@@ -90,13 +106,24 @@ class Cell:
             if not (isinstance(stage, tuple) and len(stage) == 2 and isinstance(stage[0], Mapping) and callable(stage[1])):
                 raise ValueError(f"cell '{self.name}': stages must be pairs (affine, function), as in ((rows, step),) with both commas")
         rows = [name for affine, _ in self.stages for name in affine]
-        for name in self.width:
-            if name not in rows:
-                raise ValueError(f"cell '{self.name}': width names '{name}', which is no row; rows are {_listed(rows)}")
-        for what, names in (("start", self.start), ("truncated", self.truncated)):
+        noisy = [name for affine, _ in self.stages for name, text in affine.items() if text == "=noise"]
+        for what, kind, names, known in (
+            ("width", "row", self.width, rows),
+            ("start", "state", self.start, self.state),
+            ("truncated", "state", self.truncated, self.state),
+            ("masks", "row of noise", self.masks, noisy),
+            ("gates", "row", self.gates, rows),
+            ("initial", "extra", self.initial, self.extra),
+        ):
             for name in names:
-                if name not in self.state:
-                    raise ValueError(f"cell '{self.name}': {what} names '{name}', which is no state; states are {_listed(self.state)}")
+                if name not in known:
+                    raise ValueError(f"cell '{self.name}': {what} names '{name}', which is no {kind}; {kind}s are {_listed(known)}")
+        for name, (rate, each) in self.masks.items():
+            if not 0 <= rate < 1 or each not in EACH:
+                raise ValueError(f"cell '{self.name}': mask '{name}' needs a rate from 0 to less than 1 and one for each 'step' or 'sequence', not {rate!r} and {each!r}")
+        for name, role in self.gates.items():
+            if role not in ROLES:
+                raise ValueError(f"cell '{self.name}': gate '{name}' must be one of {_listed(ROLES)}, not {role!r}")
         _ = self.table
 
     def __hash__(self) -> int:

@@ -33,6 +33,7 @@ def digest(cell: Cell) -> str:
         "widths": ratio,  # the width of a cell is the spec's, its proportions are the cell's
         "start": dict(cell.start),
         "truncated": list(cell.truncated),
+        **{name: dict(getattr(cell, name)) for name in ("masks", "gates", "initial") if getattr(cell, name)},
     }
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 

@@ -21,6 +21,7 @@ from typing import Any
 from torch import Tensor, sigmoid, tanh
 
 from suite.cells.cell import Cell
+from suite.cells.dropout import d
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,19 @@ class GRU:
     def reset(self, a: Any, s: Any, p: Any) -> dict[str, Tensor]:
         """`rh`, what the candidate hears of the state, and `u`, the update gate."""
         r, *update = [sigmoid(getattr(a, gate)) for gate in self.gates]
-        return {"rh": r * s.h, "u": update[0] if update else r}
+        return {"rh": r * d(a, "h", s.h), "u": update[0] if update else r}
 
     def update(self, a: Any, s: Any, p: Any) -> Any:
         """The new state, in the paper's sign."""
-        old, new = s.h, tanh(a.n)
+        old, new = s.h, d(a, "g", tanh(a.n))
         return s._replace(h=mixed(a.u, old, new) if self.keeps else mixed(a.u, new, old))
 
     def __call__(self, units: int) -> Cell:
         """The cell at a width."""
         stages = (dict.fromkeys(self.gates, self.hear), self.reset), ({"n": "x h:rh b"}, self.update)
-        return Cell(self.name, stages, {"h": units}, paper=self.paper)
+        update = "keep" if self.keeps else "new"
+        gates = {"r": "reset", "z": update} if len(self.gates) > 1 else {self.gates: update}
+        return Cell(self.name, stages, {"h": units}, gates=gates, paper=self.paper)
 
 
 def mixed(u: Tensor, one: Tensor, other: Tensor) -> Tensor:
@@ -61,13 +64,13 @@ def mixed(u: Tensor, one: Tensor, other: Tensor) -> Tensor:
 
 def reset_after(a: Any, s: Any, p: Any) -> Any:
     """n = tanh(W x + b + r * (U h(t-1) + b_m)): the state is multiplied first and reset then."""
-    return s._replace(h=mixed(sigmoid(a.z), s.h, tanh(a.n + sigmoid(a.r) * a.m)))
+    return s._replace(h=mixed(sigmoid(a.z), s.h, d(a, "g", tanh(a.n + sigmoid(a.r) * a.m))))
 
 
 def gru(units: int) -> Cell:
     """Reset after the product; equals `torch.nn.GRU`. Not `gru-cho`, which resets the state before it."""
     rows = {"r": "x h b", "z": "x h b", "n": "x b", "m": "h b"}
-    return Cell("gru", ((rows, reset_after),), {"h": units}, paper="cho2014")
+    return Cell("gru", ((rows, reset_after),), {"h": units}, gates={"r": "reset", "z": "keep"}, paper="cho2014")
 
 
 CELLS: dict[str, Callable[[int], Cell]] = {

@@ -16,6 +16,7 @@ from torch import relu, sigmoid, tanh
 from torch.nn.functional import logsigmoid
 
 from suite.cells.cell import Cell
+from suite.cells.dropout import d
 from suite.cells.gru import mixed
 
 BETA = 1.0
@@ -23,17 +24,17 @@ BETA = 1.0
 
 def remember(a: Any, s: Any, p: Any) -> Any:
     """A forget gate alone; what is let in is what was forgotten, shifted by beta."""
-    return s._replace(h=sigmoid(a.s) * s.h + (1 - sigmoid(a.s - BETA)) * tanh(a.z))
+    return s._replace(h=sigmoid(a.s) * s.h + (1 - sigmoid(a.s - BETA)) * d(a, "g", tanh(a.z)))
 
 
 def janet(units: int) -> Cell:
     """Just another network (van der Westhuizen & Lasenby 2018): an LSTM's forget gate. Not `lstm-cifg`, which has an output gate."""
-    return Cell("janet", (({"s": "x h b", "z": "x h b"}, remember),), {"h": units}, paper="westhuizen2018")
+    return Cell("janet", (({"s": "x h b", "z": "x h b"}, remember),), {"h": units}, gates={"s": "keep"}, paper="westhuizen2018")
 
 
 def independent(a: Any, s: Any, p: Any) -> Any:
     """Every unit hears itself alone."""
-    return s._replace(h=relu(a.a + p.u * s.h))
+    return s._replace(h=relu(a.a + p.u * d(a, "h", s.h)))
 
 
 def indrnn(units: int) -> Cell:
@@ -43,22 +44,22 @@ def indrnn(units: int) -> Cell:
 
 def let_in(a: Any, s: Any, p: Any) -> Any:
     """A gate of the input alone mixes the old state with a linear candidate."""
-    return s._replace(h=mixed(sigmoid(a.z), a.n, s.h))
+    return s._replace(h=mixed(sigmoid(a.z), d(a, "g", a.n), s.h))
 
 
 def min_gru(units: int) -> Cell:
     """GRU without any product of the state (Feng et al. 2024). Not `gru-x`, whose candidate hears the state."""
-    return Cell("min-gru", (({"z": "x b", "n": "x b"}, let_in),), {"h": units}, paper="feng2024")
+    return Cell("min-gru", (({"z": "x b", "n": "x b"}, let_in),), {"h": units}, gates={"z": "new"}, paper="feng2024")
 
 
 def normalised(a: Any, s: Any, p: Any) -> Any:
     """f / (f + i) of two logistics, written so that two shut gates are no 0 / 0: sigma(log f - log i)."""
-    return s._replace(h=mixed(sigmoid(logsigmoid(a.f) - logsigmoid(a.i)), s.h, a.n))
+    return s._replace(h=mixed(sigmoid(logsigmoid(a.f) - logsigmoid(a.i)), s.h, d(a, "g", a.n)))
 
 
 def min_lstm(units: int) -> Cell:
     """LSTM without any product of the state (Feng et al. 2024): its gates sum to one, it has no output gate and no c."""
-    return Cell("min-lstm", ((dict.fromkeys("fin", "x b"), normalised),), {"h": units}, paper="feng2024")
+    return Cell("min-lstm", ((dict.fromkeys("fin", "x b"), normalised),), {"h": units}, gates={"f": "keep", "i": "in"}, paper="feng2024")
 
 
 CELLS: dict[str, Callable[[int], Cell]] = {"janet": janet, "indrnn": indrnn, "min-gru": min_gru, "min-lstm": min_lstm}

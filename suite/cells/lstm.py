@@ -18,6 +18,7 @@ from typing import Any
 from torch import Tensor, positive, sigmoid, tanh
 
 from suite.cells.cell import Cell
+from suite.cells.dropout import d
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class LSTM:
         """The new cell, and the gates that made it."""
         i, f = self.gate("i", a, s, s.c, p), self.gate("f", a, s, s.c, p)
         f = 1 - i if self.coupled and i is not None else f
-        return self.through(i, self.g(a.z)) + self.through(f, s.c), {"i": i, "f": f}
+        return d(a, "c", self.through(i, d(a, "g", self.g(a.z))) + self.through(f, s.c)), {"i": i, "f": f}
 
     def gate(self, name: str, a: Any, s: Any, c: Tensor, p: Any) -> Tensor | None:
         """The logistic of all that feeds a gate; None where there is no gate."""
@@ -64,7 +65,7 @@ class LSTM:
             return None
         terms = [getattr(a, name)] if self.hear else []
         terms += [getattr(p, f"p_{name}") * c] if name in self.peepholes else []
-        terms += [getattr(p, f"u_{name}") * s.h] if name in self.vectors else []
+        terms += [getattr(p, f"u_{name}") * d(a, "h", s.h)] if name in self.vectors else []
         return sigmoid(sum(terms[1:], terms[0]))
 
     def through(self, gate: Tensor | None, value: Tensor) -> Tensor:
@@ -80,7 +81,9 @@ class LSTM:
         rows = {"z": self.block.format(heard * self.all_hear)} | {gate: self.hear.format(heard) for gate in self.gates if self.hear}
         extra = {f"{kind}_{gate}": units for kind, gates in (("p", self.peepholes), ("u", self.vectors)) for gate in gates if gate in self.gates}
         states = {"h": units, "c": units} | dict.fromkeys(self.carried, width)
-        return Cell(self.name, ((rows, self.step),), states, extra, dict.fromkeys(list(rows)[1:], width), truncated=self.truncated, paper=self.paper)
+        roles = {"i": "new" if self.coupled else "in", "f": "keep", "o": "out"}
+        gates = {gate: role for gate, role in roles.items() if gate in rows}
+        return Cell(self.name, ((rows, self.step),), states, extra, dict.fromkeys(list(rows)[1:], width), truncated=self.truncated, gates=gates, paper=self.paper)
 
 
 V = LSTM("lstm-peephole")

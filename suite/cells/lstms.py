@@ -26,6 +26,7 @@ from typing import Any
 from torch import Tensor, positive, sigmoid
 
 from suite.cells.cell import Cell
+from suite.cells.dropout import d
 from suite.cells.lstm import CELLS as FAMILY
 from suite.cells.lstm import LSTM, V
 
@@ -41,6 +42,7 @@ def centred_1(value: Tensor) -> Tensor:
 
 
 NP = FAMILY["lstm"]
+GATES = {"i": "in", "f": "keep", "o": "out"}
 OLD = LSTM("lstm97", "hochreiter1997", "io", peepholes="", carried="io", all_hear=True, g=centred_2, h=centred_1, truncated=("h", "i", "o"))
 
 
@@ -57,7 +59,7 @@ def release(a: Any, s: Any, p: Any) -> Any:
 def full_peepholes(units: int) -> Cell:
     """Peepholes as whole matrices: `i.c`, `f.c` see c(t-1), `o.c` sees c. Not `lstm-peephole`, whose peepholes are diagonals."""
     before = {"z": "x h b", "i": "x h c b", "f": "x h c b"}
-    return Cell("lstm-peephole-full", ((before, remember), ({"o": "x h c:new b"}, release)), {"h": units, "c": units})
+    return Cell("lstm-peephole-full", ((before, remember), ({"o": "x h c:new b"}, release)), {"h": units, "c": units}, gates=GATES)
 
 
 def kept(a: Any, s: Any, p: Any) -> dict[str, Tensor]:
@@ -67,14 +69,14 @@ def kept(a: Any, s: Any, p: Any) -> dict[str, Tensor]:
 
 def use(a: Any, s: Any, p: Any) -> Any:
     """The output reads what was kept; the new cell is as ever."""
-    c = a.kept + NP.through(NP.gate("i", a, s, s.c, p), NP.g(a.z))
+    c = d(a, "c", a.kept + NP.through(NP.gate("i", a, s, s.c, p), d(a, "g", NP.g(a.z))))
     return s._replace(h=NP.through(NP.gate("o", a, s, c, p), NP.h(a.u)), c=c)
 
 
 def use_gate(units: int) -> Cell:
     """The course-book form: the output reads what was kept through a matrix of its own. Not `lstm`, which reads the new cell."""
     rows = dict.fromkeys("zifo", "x h b")
-    return Cell("lstm-use-gate", ((rows, kept), ({"u": "c:kept b"}, use)), {"h": units, "c": units})
+    return Cell("lstm-use-gate", ((rows, kept), ({"u": "c:kept b"}, use)), {"h": units, "c": units}, gates=GATES)
 
 
 VARIANTS = (

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor, sigmoid, tanh
 
 from suite.cells.cell import Cell
+from suite.cells.dropout import d
 from suite.cells.gru import mixed
 
 
@@ -35,15 +36,15 @@ class MUT:
 
     def squashed(self, a: Any, s: Any, p: Any) -> dict[str, Tensor]:
         """What MUT3's z hears of the state."""
-        return {"th": tanh(s.h)}
+        return {"th": tanh(d(a, "h", s.h))}
 
     def reset(self, a: Any, s: Any, p: Any) -> dict[str, Tensor]:
         """What the candidate hears of the state."""
-        return {"rh": sigmoid(a.r + a.input if self.into == "r" else a.r) * s.h}
+        return {"rh": sigmoid(a.r + a.input if self.into == "r" else a.r) * d(a, "h", s.h)}
 
     def update(self, a: Any, s: Any, p: Any) -> Any:
         """The new state."""
-        n = tanh(a.n + tanh(a.input) if self.into == "n" else a.n)
+        n = d(a, "g", tanh(a.n + tanh(a.input) if self.into == "n" else a.n))
         return s._replace(h=mixed(sigmoid(a.z), n, s.h))
 
     def __call__(self, units: int) -> Cell:
@@ -52,7 +53,7 @@ class MUT:
         stages = [(gates, self.reset), ({"n": self.n}, self.update)]
         if "th" in self.z:
             stages.insert(0, ({}, self.squashed))
-        return Cell(self.name, tuple(stages), {"h": units}, paper="jozefowicz2015")
+        return Cell(self.name, tuple(stages), {"h": units}, gates={"z": "new", "r": "reset"}, paper="jozefowicz2015")
 
 
 CELLS: dict[str, Callable[[int], Cell]] = {
