@@ -3,7 +3,7 @@
 The public face, loaded when it is used:
 
     cell, unroll, from_torch, to_torch, Refused     cells and the engines that run them
-    task, network, fit                              what is learnt, by what, and the training loop
+    task, network, fit, gradient_flow               what is learnt, by what, the training loop, how far gradients reach
     run, load                                       experiments from a notebook; saved weights
 """
 
@@ -22,6 +22,7 @@ FACE = {
     "to_torch": "suite.engines",
     "network": "suite.training.network",
     "fit": "suite.training.fit",
+    "gradient_flow": "suite.training.gradient_flow",
     "load": "suite.training.weights",
     "run": "suite.launch.run",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from suite import names
@@ -74,12 +74,14 @@ def task(name: str, **difficulty: Any) -> Task:
     return made
 
 
-def engine(name: str, of: Cell | None = None, on: device | None = None) -> Engine:
-    """The engine of a name; `best` is the first that does not refuse the cell on the device."""
+def engine(name: str, of: Cell | Sequence[Cell] | None = None, on: device | None = None) -> Engine:
+    """The engine of a name; `best` is the first that refuses no cell on the device."""
+    from suite.cells import Cell
     from suite.engines import BEST, ENGINES
 
     if name == "best" and of is not None and on is not None:
-        name = next(candidate for candidate in BEST if ENGINES[candidate].refuses(of, on) is None)
+        cells = [of] if isinstance(of, Cell) else of
+        name = next(candidate for candidate in BEST if all(ENGINES[candidate].refuses(cell, on) is None for cell in cells))
     known = ENGINES if of is None else {**ENGINES, "best": ENGINES["reference"]}
     return names.resolve(name, known, "engine")
 

@@ -59,6 +59,30 @@ def stored(splits: Callable[[str], tuple[Tensor, Callable[[Tensor], Batch]]]) ->
     return batches
 
 
+def contiguous(splits: Callable[[str], tuple[Tensor, Tensor]], length: int) -> Batches:
+    """One long sequence a split, x (N, ...) and y (N,), cut into rows side by side, and these into pieces of `length` steps.
+
+    Row i of a batch goes on in row i of the next; what does not fill a row is dropped, and the last piece may be shorter. The
+    order is that of the sequence, in training too: the generator is not asked.
+
+    >>> ten = torch.arange(10)
+    >>> [batch.x.T.tolist() for batch in contiguous(lambda split: (ten, ten), length=3)("train", 2, torch.Generator())]
+    [[[0, 1, 2], [5, 6, 7]], [[3, 4], [8, 9]]]
+    """
+
+    def batches(split: str, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        del generator
+        x, y = splits(_known(split, DRAWN))
+        steps = len(x) // size
+        if not steps:
+            raise ValueError(f"a sequence of {len(x)} steps cannot be cut into {size} rows")
+        rows = [t[: steps * size].unflatten(0, (size, steps)).transpose(0, 1) for t in (x, y)]
+        for piece, answer in zip(*(t.split(length) for t in rows), strict=True):
+            yield Batch(piece.contiguous(), answer.contiguous(), torch.ones(piece.shape[:2], dtype=torch.bool))
+
+    return batches
+
+
 def _known(split: str, known: Mapping[str, int]) -> str:
     if split not in known:
         raise ValueError(unknown(split, known, "split"))

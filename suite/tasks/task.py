@@ -61,6 +61,7 @@ class Task:
     measure      the metric's name for people
     supervision  whether the answer is asked at the last valid step or at every step
     tokens       x holds integers
+    stateful     row i of a batch goes on in row i of the next, from the beginning of a pass to its end
     version      raised when a change alters any example or score
     data         the data set behind it, None where examples are generated
     paper        citation key
@@ -82,6 +83,7 @@ class Task:
     paper: str
     supervision: Literal["last", "every"] = "last"
     tokens: bool = False
+    stateful: bool = False
 
     def weight(self, batch: Batch) -> int:
         """How many answers a batch asks for: what its figures are averaged with."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from suite.runs.spec import Optimiser
 from suite.tasks import Task
 from suite.tasks.streams import stream_seed
 from suite.tasks.task import Batch
+from suite.training import masks
 from suite.training.checkpoint import Checkpoint
 from suite.training.flat import Layout
 from suite.training.network import Network
@@ -27,7 +29,7 @@ from suite.training.optimizers import RULES, update
 
 EVALUATION_BATCH = 256
 RUN = ("status", "curve", "best_step", "validation")  # what a checkpoint keeps of each replica
-STATE = ("theta", "slots", "rates", "momenta", "best", "loss_sum", "loss_steps", "step", "epoch_start", "taken", "poor", "alive")  # and of all
+STATE = ("theta", "slots", "rates", "momenta", "best", "loss_sum", "loss_steps", "step", "epoch_start", "taken", "poor", "alive", "carried")  # and of all
 Progress = Callable[[int, int], None]  # steps done, steps in all
 
 
@@ -55,6 +57,8 @@ def fit(
     evaluate_every: int = 100,
     patience: int = 0,
     data_seed: int = 0,
+    stateful: bool = False,
+    reset_every: int = 0,
     engine: str = "hoisted",
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -65,6 +69,8 @@ def fit(
 
     steps           updates; `evaluate_every` of them lie between two evaluations on validation
     patience        evaluations without improvement after which a replica stops; 0 never
+    stateful        states are carried from batch to batch, without their gradient, and start anew with every pass over the
+                    data and every `reset_every` batches (0: not); for tasks whose rows go on from batch to batch
     checkpoint      a file the state is kept in twice a minute, and resumed from if it is there; remove it when the
                     result is safe
 
@@ -83,12 +89,19 @@ def fit(
         raise ValueError(f"batch, steps and evaluate_every must be 1 or more, not {batch}, {steps} and {evaluate_every}")
     if (network.readout == "every") != (task.supervision == "every"):
         raise ValueError(f"task '{task.name}' is asked at {task.supervision} step{'s' * (task.supervision == 'every')}: readout '{network.readout}' does not answer it")
-    runner = catalogue.engine(engine, network.cells[0], torch.device(device))
+    if stateful and not task.stateful:
+        raise ValueError(f"task '{task.name}' shuffles or draws its batches anew: row i of one does not go on in the next, and no state can be carried")
+    if stateful and network.bidirectional:
+        raise ValueError("a bidirectional network reads every batch from its end too: no state can be carried from batch to batch")
+    if reset_every < 0 or (reset_every and not stateful):
+        raise ValueError(f"reset_every counts batches of stateful training, 0 or more, not {reset_every} {'' if stateful else 'where no state is carried'}".strip())
+    runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
-    trainer = Trainer(network, task, list(seeds), rules, torch.device(device), dtype, runner)
+    begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, stateful=batch if stateful else 0)
+    trainer = begin()
     if not trainer.restore(kept.load()):
-        trainer = Trainer(network, task, list(seeds), rules, torch.device(device), dtype, runner)
-    for examples in trainer.stream(batch, data_seed):
+        trainer = begin()
+    for examples in trainer.stream(batch, data_seed, reset_every):
         if trainer.step >= steps or not trainer.alive:
             break
         trainer.learn(examples, steps)
@@ -109,8 +122,11 @@ def fit(
 class Trainer:
     """The state of a training run, by replica still alive."""
 
-    def __init__(self, network: Network, task: Task, seeds: list[int], rules: list[Optimiser], device: torch.device, dtype: torch.dtype, engine: Any) -> None:
-        self.network, self.task, self.engine, self.device, self.dtype = network, task, engine, device, dtype
+    def __init__(
+        self, network: Network, task: Task, seeds: list[int], rules: list[Optimiser], device: torch.device, dtype: torch.dtype, engine: Any, stateful: int = 0
+    ) -> None:
+        """`stateful` is the number of rows whose states are carried from batch to batch, 0 where none are."""
+        self.network, self.task, self.engine, self.device, self.dtype, self.stateful = network, task, engine, device, dtype, stateful
         self.layout = Layout(network.shapes())
         self.rule = rules[0]
         self.fitted = [Fitted(seed) for seed in seeds]
@@ -118,6 +134,9 @@ class Trainer:
         drawn = [network.start(seed) for seed in seeds]
         self.theta = torch.cat([self.layout.flat(params) for params in drawn]).to(device, dtype)
         self.slots = RULES[self.rule.name].start(self.theta)
+        moves = network.trained()
+        self.moves = None if moves is None else self.layout.flat(moves).to(device)
+        self.carried: dict[str, Tensor] = {}
         self.rates = torch.tensor([[o.lr] for o in rules], device=device, dtype=dtype)
         self.momenta = torch.tensor([[o.momentum] for o in rules], device=device, dtype=dtype)
         self.best = self.theta.clone()
@@ -126,8 +145,8 @@ class Trainer:
         self.step, self.epoch_start, self.taken = 0, torch.empty(0), 0
         self.poor = [0] * len(seeds)
 
-    def stream(self, batch: int, data_seed: int) -> Iterator[Batch]:
-        """Training batches without end, continued where a checkpoint left off."""
+    def stream(self, batch: int, data_seed: int, reset_every: int = 0) -> Iterator[Batch]:
+        """Training batches without end, continued where a checkpoint left off; carried states start anew where they must."""
         generator = torch.Generator().manual_seed(stream_seed("train", data_seed))
         skip, self.taken = self.taken, 0
         if len(self.epoch_start):
@@ -137,6 +156,8 @@ class Trainer:
             for number, examples in enumerate(self.task.batches("train", batch, generator), start=1):
                 if number > skip:
                     self.taken = number
+                    if number == 1 or (reset_every and (number - 1) % reset_every == 0):
+                        self.carried = {}
                     yield self.ready(examples)
             skip = self.taken = 0
 
@@ -150,17 +171,24 @@ class Trainer:
         """One update of every replica that is alive and whose loss is a number."""
         self.step += 1
         theta = self.theta.requires_grad_()
-        output = self.network(self.layout.views(theta), examples.x, examples.mask, self.engine)
+        noise = masks.drawn(self.network.masks(), [self.fitted[k].seed for k in self.alive], self.step, len(examples.mask), examples.mask.shape[1], theta)
+        output, state = self.network.run(self.layout.views(theta), examples.x, examples.mask, self.engine, state=self.carried, noise=noise)
         losses = self.task.loss(output, examples)
         (gradient,) = torch.autograd.grad(losses.sum(), theta)
         self.theta, losses = theta.detach(), losses.detach()
+        self.carried = {name: value.detach() for name, value in state.items()} if self.stateful else {}
+        if self.moves is not None:
+            gradient = gradient * self.moves
         finite = losses.isfinite()
         if not finite.all():
             gradient, losses = gradient[finite], losses[finite]
             for replica in (self.alive[k] for k in range(len(finite)) if not finite[k]):
                 self.fitted[replica].status = f"diverged at step {self.step}"
             self.keep(finite)
+        before = self.theta.clone() if self.moves is not None else self.theta
         update(self.theta, gradient, self.slots, self.rule, self.rates, self.momenta, self.step, steps)
+        if self.moves is not None:  # weight decay moves what has no gradient
+            self.theta = torch.where(self.moves, self.theta, before)
         self.loss_sum += losses
         self.loss_steps += 1
 
@@ -168,7 +196,7 @@ class Trainer:
         """Take replicas out of every tensor."""
         self.alive = [replica for replica, kept in zip(self.alive, which.tolist(), strict=True) if kept]
         self.theta, self.rates, self.momenta, self.loss_sum = (t[which] for t in (self.theta, self.rates, self.momenta, self.loss_sum))
-        self.slots = {name: value[which] for name, value in self.slots.items()}
+        self.slots, self.carried = ({name: value[which] for name, value in kept.items()} for kept in (self.slots, self.carried))
 
     def evaluate(self, patience: int) -> None:
         """A point on every curve; the best weights so far; early stopping."""
@@ -198,9 +226,11 @@ class Trainer:
         totals, weight = torch.zeros(2, len(theta), device=self.device, dtype=torch.float64), 0
         with torch.no_grad():
             params = self.layout.views(theta)
-            for examples in self.task.batches(split, EVALUATION_BATCH, generator):
+            carried: dict[str, Tensor] = {}
+            for examples in self.task.batches(split, self.stateful or EVALUATION_BATCH, generator):
                 ready, answers = self.ready(examples), self.task.weight(examples)
-                output = self.network(params, ready.x, ready.mask, self.engine)
+                output, state = self.network.run(params, ready.x, ready.mask, self.engine, state=carried)
+                carried = state if self.stateful else {}
                 totals += answers * torch.stack([self.task.loss(output, ready), self.task.metric(output, ready)])
                 weight += answers
         loss, metric = (totals / weight).tolist()

@@ -1,24 +1,28 @@
-"""Layers of cells, an embedding where the input is tokens, a linear readout: one flat parameter dict.
+"""Layers of cells, an embedding where the input is tokens, a readout: one flat parameter dict.
 
-Names: `0.i.x` is layer 0's `i.x`; `embedding.w` (tokens, width); `readout.w` (outputs, units); `readout.b` (1, outputs).
+Names: `0.i.x` is layer 0's `i.x`, `0r.i.x` that of its reverse direction; `embedding.w` (tokens, width); `readout.w`
+(outputs, width); `readout.b` (1, outputs). States and masks of dropout are called the same way: `0.h`, `0.d_g`, `1.below`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from suite import catalogue
-from suite.cells import Cell
+from suite.cells import Cell, Mask
 from suite.engines import ENGINES, Engine, unroll
+from suite.training import freezing, initial
 
 Readout = Literal["last", "mean", "every"]
+Unroll = Callable[..., tuple[Tensor, dict[str, Tensor]]]
 
 # torch's elementwise kernels take the last few numbers of a tensor, up to 31, one by one, and tanh or sigmoid of one by
 # one differs from that of many in the last bit. Where batch x units is whole blocks, and more
@@ -26,15 +30,45 @@ Readout = Literal["last", "mean", "every"]
 BLOCK = 32
 
 
+class Layer(NamedTuple):
+    """One direction of a layer: its prefix in flat names, its cell, the width it is fed, and whether it reads from the end."""
+
+    prefix: str
+    cell: Cell
+    inputs: int
+    backwards: bool
+
+
+class Masks(NamedTuple):
+    """One kind of mask a network asks for: its width, how it is drawn, and whether the rest is scaled up in training."""
+
+    width: int
+    drawn: Mask
+    scaled: bool
+
+
+class Answer(NamedTuple):
+    """What a network says, (R, B, O) or (T, R, B, O), and every state after the last step, `0.h` (R, B, W)."""
+
+    output: Tensor
+    state: dict[str, Tensor]
+
+
 @dataclass(frozen=True)
 class Network:
     """What is trained.
 
-    cells      one a layer, each fed by the outputs of the one before
-    inputs     width of x, or the number of tokens
-    outputs    width of the answer
-    readout    from the output at the last valid step, from the mean over valid steps, or at every step
-    embedding  width of the embedding; 0 where x is not tokens
+    cells          one a layer, each fed by the outputs of the one before
+    inputs         width of x, or the number of tokens
+    outputs        width of the answer
+    readout        from the output at the last valid step, from the mean over valid steps, or at every step
+    embedding      width of the embedding; 0 where x is not tokens
+    bidirectional  every layer twice, the second from the end to the beginning; outputs stand side by side
+    dropout        share of the outputs between layers that training drops, scaling up the rest
+    residual       whether a layer's input is added to its output, from the second layer on
+    linear         whether a linear map reads the last layer; if not, its first units are the answer
+    init           how parameters start: names of `suite.training.initial` joined by "+"
+    frozen         parameters that training leaves as they start, by name, pattern or entries (`0.a.h[0, 1:3]`)
     """
 
     cells: tuple[Cell, ...]
@@ -42,60 +76,144 @@ class Network:
     outputs: int
     readout: Readout = "last"
     embedding: int = 0
+    bidirectional: bool = False
+    dropout: float = 0.0
+    residual: bool = False
+    linear: bool = True
+    init: str = "default"
+    frozen: tuple[str, ...] = ()
+
+    @cached_property
+    def layers(self) -> tuple[tuple[Layer, ...], ...]:
+        """Every layer as its one or two directions."""
+        made, width = [], self.embedding or self.inputs
+        for number, cell in enumerate(self.cells):
+            ways = [Layer(f"{number}.", cell, width, False), Layer(f"{number}r.", cell, width, True)]
+            made.append(tuple(ways[: 1 + self.bidirectional]))
+            width = cell.units * (1 + self.bidirectional)
+        return tuple(made)
+
+    @property
+    def width(self) -> int:
+        """Width of what the readout reads."""
+        return self.cells[-1].units * (1 + self.bidirectional)
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Flat parameter name -> shape of one replica."""
         shapes = {"embedding.w": (self.inputs, self.embedding)} if self.embedding else {}
-        width = self.embedding or self.inputs
-        for number, cell in enumerate(self.cells):
-            shapes |= {f"{number}.{name}": shape for name, shape in cell.shapes(width).items()}
-            width = cell.units
-        return shapes | {"readout.w": (self.outputs, width), "readout.b": (1, self.outputs)}
+        for layer in (way for ways in self.layers for way in ways):
+            shapes |= {f"{layer.prefix}{name}": shape for name, shape in layer.cell.shapes(layer.inputs).items()}
+        return shapes | ({"readout.w": (self.outputs, self.width), "readout.b": (1, self.outputs)} if self.linear else {})
 
     @property
     def parameters(self) -> int:
-        """Number of parameters of one replica."""
+        """Number of parameters of one replica, frozen ones too."""
         return sum(rows * columns for rows, columns in self.shapes().values())
 
     def start(self, seed: int) -> dict[str, Tensor]:
-        """Parameters of one replica, (1, *shape) each, drawn on the CPU.
+        """Parameters of one replica, (1, *shape) each, drawn on the CPU as `init` says; see `suite.training.initial`."""
+        return initial.start(self, seed)
 
-        As torch.nn does: every entry of a cell or readout from U(-1/sqrt(units), 1/sqrt(units)), with the units of
-        the layer (of the layer below for the readout); embeddings from N(0, 1/width), which torch draws from N(0, 1).
-        """
-        generator = torch.Generator().manual_seed(seed)
-        drawn = {}
-        for name, shape in self.shapes().items():
-            part = name.partition(".")[0]
-            if part == "embedding":
-                drawn[name] = torch.randn(1, *shape, generator=generator) / math.sqrt(self.embedding)
-                continue
-            bound = 1 / math.sqrt(self.cells[-1 if part == "readout" else int(part)].units)
-            drawn[name] = (2 * torch.rand(1, *shape, generator=generator) - 1) * bound
-        return drawn
+    def trained(self) -> dict[str, Tensor] | None:
+        """Which entries of each parameter training moves, (1, *shape) bool; None where it moves all."""
+        return freezing.trained(self.shapes(), self.frozen) if self.frozen else None
+
+    def masks(self) -> dict[str, Masks]:
+        """Every mask of dropout: `0.d_g` inside a layer's recurrence, `1.below` on what layer 1 is fed."""
+        wanted = {}
+        for number, ways in enumerate(self.layers):
+            if self.dropout and number:
+                wanted[f"{number}.below"] = Masks(ways[0].inputs, Mask(self.dropout), True)
+            for layer in ways:
+                widths = {row.name: row.width for stage in layer.cell.table for row in stage.rows}
+                wanted |= {f"{layer.prefix}{name}": Masks(widths[name], mask, False) for name, mask in layer.cell.masks.items()}
+        return wanted
 
     def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None = None, engine: Engine = ENGINES["hoisted"]) -> Tensor:
-        """The answer to x (T, B, I) or tokens (T, B): (R, B, O), or (T, R, B, O) if every step is read; mask (T, B)."""
+        """The answer alone, with what dropout expects in place of masks; see `run`."""
+        return self.run(params, x, mask, engine).output
+
+    def run(
+        self,
+        params: Mapping[str, Tensor],
+        x: Tensor,
+        mask: Tensor | None = None,
+        engine: Engine = ENGINES["hoisted"],
+        *,
+        state: Mapping[str, Tensor] | None = None,
+        noise: Mapping[str, Tensor] | None = None,
+        through: Unroll = unroll,
+    ) -> Answer:
+        """The answer to x (T, B, I) or tokens (T, B), and the states after it.
+
+        mask     (T, B), true where x is
+        state    states to start from, `0.h` (R, B, W); missing ones are at the cell's start
+        noise    masks as `masks` names them, (T or 1, R, B, W); without them every entry is what it is on average
+        through  what carries a cell over time, `unroll` or something that looks at it on the way
+        """
         if mask is None:
             mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        batch, every = mask.shape[1], mask.all()
-        x, mask = padded(x, mask, max(2, BLOCK // math.gcd(BLOCK, *(cell.units for cell in self.cells))))
+        batch, every = mask.shape[1], bool(mask.all())
+        x, mask = padded(x, mask, self.block)
+        rows = mask.shape[1] - batch
+        noise = {name: functional.pad(value, (0, 0, 0, rows)) for name, value in noise.items()} if noise else self.expected(params)
+        state = {name: functional.pad(value, (0, 0, 0, rows)) for name, value in (state or {}).items()}
         y = embed(params["embedding.w"], x) if self.embedding else x.unsqueeze(1)
-        valid = None if every else mask.unsqueeze(1)
-        last = y
-        for number, cell in enumerate(self.cells):
-            prefix = f"{number}."
-            own = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
-            y, state = unroll(cell, own, y, engine=engine, mask=valid)
-            last = next(iter(state.values()))
-        weight, bias = params["readout.w"].mT, params["readout.b"]
-        if self.readout == "last":
-            return torch.baddbmm(bias, last, weight)[:, :batch]
-        if self.readout == "mean":
-            return torch.baddbmm(bias, y.sum(0) / mask.sum(0).unsqueeze(-1), weight)[:, :batch]
-        length, replicas, rows, units = y.shape
-        flat = torch.baddbmm(bias, y.transpose(0, 1).reshape(replicas, length * rows, units), weight)
-        return flat.view(replicas, length, rows, -1).transpose(0, 1)[:, :, :batch]
+        valid, last = None if every else mask.unsqueeze(1), y[0]
+        after: dict[str, Tensor] = {}
+        for number, ways in enumerate(self.layers):
+            fed = y * noise[f"{number}.below"] if f"{number}.below" in noise else y
+            outputs = []
+            for layer in ways:
+                own = {name: of(values, layer.prefix) for name, values in (("params", params), ("state", state), ("noise", noise))}
+                out, final = way(layer, own, fed, valid, engine, through)
+                after |= {f"{layer.prefix}{name}": value[:, :batch] for name, value in final.items()}
+                outputs.append((out, next(iter(final.values()))))
+            above, ends = joined([out for out, _ in outputs]), joined([end for _, end in outputs])
+            y, last = (above + y, ends + last) if self.residual and number else (above, ends)
+        return Answer(self.read(params, y, last, mask, batch), after)
+
+    @cached_property
+    def block(self) -> int:
+        """Rows of a batch are filled up to a multiple of this."""
+        widths = {width for cell in self.cells for width in (cell.units, *cell.state.values(), *cell.width.values())}
+        return max(2, BLOCK // math.gcd(BLOCK, *widths))
+
+    def expected(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The masks of evaluation: 1 - rate where training scales nothing up, and none where it does."""
+        like = next(iter(params.values()))
+        return {name: like.new_full((1, 1, 1, m.width), 1 - m.drawn.rate) for name, m in self.masks().items() if not m.scaled}
+
+    def read(self, params: Mapping[str, Tensor], y: Tensor, last: Tensor, mask: Tensor, batch: int) -> Tensor:
+        """The answer from the last layer's outputs (T, R, B, W) and its state at the end (R, B, W)."""
+        if self.readout == "every":
+            length, replicas, rows, units = y.shape
+            flat = self.map(params, y.transpose(0, 1).reshape(replicas, length * rows, units))
+            return flat.view(replicas, length, rows, -1).transpose(0, 1)[:, :, :batch]
+        return self.map(params, last if self.readout == "last" else y.sum(0) / mask.sum(0).unsqueeze(-1))[:, :batch]
+
+    def map(self, params: Mapping[str, Tensor], value: Tensor) -> Tensor:
+        """The linear readout, or the first units of the pool."""
+        return torch.baddbmm(params["readout.b"], value, params["readout.w"].mT) if self.linear else value[..., : self.outputs]
+
+
+def way(layer: Layer, own: Mapping[str, Any], x: Tensor, valid: Tensor | None, engine: Engine, through: Unroll) -> tuple[Tensor, dict[str, Tensor]]:
+    """One direction of a layer. From the end, padding comes first and is passed over, for a masked step keeps the state."""
+    if layer.backwards:
+        x, valid = x.flip(0), None if valid is None else valid.flip(0)
+    noise = {name: value.expand(-1, -1, x.shape[2], -1) for name, value in own["noise"].items()}
+    out, final = through(layer.cell, own["params"], x, own["state"], engine=engine, mask=valid, noise=noise)
+    return out.flip(0) if layer.backwards else out, final
+
+
+def of(values: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What belongs to one direction of a layer, under the cell's own names."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix) and not name.endswith(".below")}
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """Side by side along the units."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), -1)
 
 
 def padded(x: Tensor, mask: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
@@ -122,11 +240,19 @@ def network(
     outputs: int,
     readout: Readout = "last",
     embedding: int = 0,
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    residual: bool = False,
+    linear: bool = True,
+    init: str = "default",
+    frozen: Sequence[str] = (),
 ) -> Network:
-    """A network of one or more layers; a layer is a cell's name, or a cell.
+    """A network of one or more layers; a layer is a cell's name, or a cell. See `Network` for what else it may have.
 
     >>> network(["lstm", "gru"], units=[8, 4], inputs=3, outputs=2).shapes()["1.n.x"]
     (4, 8)
+    >>> network("lstm(drop=0.25)", 8, inputs=3, outputs=2, init="orthogonal+keep", bidirectional=True).shapes()["readout.w"]
+    (2, 16)
     """
     listed = [cells] if isinstance(cells, (str, Cell)) else list(cells)
     widths = [units] * len(listed) if isinstance(units, int) else list(units)
@@ -136,5 +262,15 @@ def network(
         raise ValueError(f"inputs and outputs must be 1 or more and embedding 0 or more, not {inputs}, {outputs} and {embedding}")
     if readout not in ("last", "mean", "every"):
         raise ValueError(f"readout must be 'last', 'mean' or 'every', not {readout!r}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout between layers must be from 0 to less than 1, not {dropout!r}")
     made = [catalogue.cell(c, u) if isinstance(c, str) else c for c, u in zip(listed, widths, strict=True)]
-    return Network(tuple(made), inputs, outputs, readout, embedding)
+    if residual and len({cell.units for cell in made}) > 1:
+        raise ValueError(f"residual links need layers of one width, not {', '.join(str(cell.units) for cell in made)}")
+    net = Network(tuple(made), inputs, outputs, readout, embedding, bidirectional, dropout, residual, linear, init, tuple(frozen))
+    if not linear and outputs > net.width:
+        raise ValueError(f"without a linear readout the answer is {outputs} of the last layer's units, and it has {net.width}")
+    net.trained()
+    if init != "default":
+        net.start(0)
+    return net
