@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from suite import names
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 DROPOUT = ("drop", "on", "each")  # what recurrent dropout adds to any cell's arguments
 
 
-def cell(name: str, units: int) -> Cell:
+def cell(name: str, units: int, own: Mapping[str, Callable[[int], Cell]] | None = None) -> Cell:
     """The cell of a name, or of an outsider's `module:attribute` (a callable `units -> Cell`), at a width.
 
-    A name may carry arguments, its own and those of recurrent dropout: `drop` (the rate), `on` and `each`.
+    A name may carry arguments, its own and those of recurrent dropout: `drop` (the rate), `on` and `each`. `own` are
+    further cells by name.
 
     >>> cell("gru", 8).shapes(inputs=3)["m.h"]
     (8, 8)
@@ -31,7 +32,7 @@ def cell(name: str, units: int) -> Cell:
 
     name, given = names.parse_call(name)
     dropped = {key: given.pop(key) for key in DROPOUT if key in given}
-    factory = names.resolve(name, CELLS, "cell")
+    factory = names.resolve(name, {**CELLS, **(own or {})}, "cell")
     if not callable(factory):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell, not a {type(factory).__name__}")
     try:

@@ -13,11 +13,13 @@ from suite.runs import run as run_module
 from suite.runs import schema as schema_module
 from suite.runs import store as store_module
 from suite.runs.run import read
+from suite.runs.spec import Above
 from suite.runs.store import write_lines
 
 STATUSES = ["done", "diverged at step 12", "cut off", "refused: no CUDA here", "failed: RuntimeError: out of memory"]
 TRAIN = TrainSpec(task="adding(length=50)", cell="lstm")
 SPEED = SpeedSpec(cell="gru")
+ABOVE = Above(cell="gru", units=4)
 
 
 def record(spec=TRAIN, status="done", **more):
@@ -88,6 +90,8 @@ def other(kind, value):
     choices = [choice for choice in typing.get_args(kind) if isinstance(choice, str)] if typing.get_origin(kind) is typing.Literal else []
     if choices:
         return next((choice for choice in choices if choice != value), None)
+    if isinstance(value, (bool, tuple)):
+        return not value if isinstance(value, bool) else (*value, ABOVE if "Above" in str(kind) else "0.a.h")
     return value + "x" if isinstance(value, str) else value + 1 if isinstance(value, int) else value / 2 + 0.125
 
 
@@ -105,7 +109,48 @@ def test_every_field_decides_the_id(spec):
 
 
 def test_ids_are_pinned():
-    assert (TRAIN.id, SPEED.id) == ("f0e2f74fb34ee827", "83ade0679a5b6d86")
+    assert (TRAIN.id, SPEED.id) == ("326c21c70d4fc5bc", "51d931c2dada24bd")
+
+
+EARLIER = {  # what these two were called under schema 1, and how they stood in a record
+    "train": ("f0e2f74fb34ee827", TRAIN, ("above", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "stateful", "reset_every")),
+    "speed": ("83ade0679a5b6d86", SPEED, ()),
+}
+
+
+def earlier(kind):
+    """A record as schema 1 wrote it."""
+    number, spec, later = EARLIER[kind]
+    raw = json.loads(record(spec).text()) | {"schema": 1, "id": number}
+    return json.dumps(raw | {"spec": {name: value for name, value in raw["spec"].items() if name not in later}})
+
+
+@pytest.mark.parametrize("kind", EARLIER)
+def test_a_record_of_the_first_schema_is_read_as_todays(kind):
+    assert read(earlier(kind)) == record(EARLIER[kind][1])
+    with pytest.raises(ValueError, match="its spec hashes to"):
+        read(earlier(kind).replace('"units": 32', '"units": 33'))
+
+
+def test_records_of_the_first_schema_get_todays_names_from_the_one_who_writes(tmp_path):
+    store, paths = Store(tmp_path), []
+    for kind, (number, spec, _) in EARLIER.items():
+        run = record(spec)
+        paths.append(tmp_path / f"{number}-{run.where.machine}.json")
+        paths[-1].write_text(earlier(kind))
+    (tmp_path / "half.json").write_text("{")
+    before, _ = store.read()
+    assert {run.id for run in before} == {TRAIN.id, SPEED.id}
+    assert store.migrate() == {number: spec.id for number, spec, _ in EARLIER.values()}
+    assert not any(path.exists() for path in paths)
+    assert (store.read()[0], store.migrate()) == (sorted(before, key=lambda run: run.file), {})
+    assert (tmp_path / "half.json").exists()
+
+
+def test_published_records_of_the_first_schema_are_still_read(root):
+    lines = (root / "reports/published/quick/records.jsonl").read_text().splitlines()
+    assert {json.loads(line)["schema"] for line in lines} == {1}
+    assert all(read(line).id for line in lines)
 
 
 def test_defaults_written_out_or_left_out_are_the_same_spec():
@@ -134,7 +179,7 @@ SPOILT = {
     "another spec": (lambda text: text.replace('"steps": 1000', '"steps": 2000'), "its spec hashes to"),
     "another status": (lambda text: changed(text, status="fine"), "status"),
     "a new field": (lambda text: changed(text, colour="red"), "colour"),
-    "a later schema": (lambda text: changed(text, schema=2), "schema 2, this version reads 1"),
+    "a later schema": (lambda text: changed(text, schema=3), "schema 3, this version reads 2 and 1"),
     "from elsewhere": (lambda text: full().text(), "its content belongs into"),
     "NaN": (lambda text: text.replace('"clip_norm": 1.0', '"clip_norm": NaN'), "clip_norm"),
     "not text": (lambda text: b"\xff\xfe\x00", "utf-8"),

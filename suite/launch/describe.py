@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from suite import catalogue, names, papers
-from suite.cells import ALIASES, CELLS, digest
+from suite.cells import CELLS, digest
 from suite.launch.plan import canonical
 from suite.tasks import TASKS
 
@@ -33,7 +33,7 @@ def describe(experiment: str, question: str, command: str, cells: list[dict[str,
 
 def describe_cells(units: Mapping[str, int]) -> list[dict[str, Any]]:
     """Every cell at the units it is used with, under the name that records carry."""
-    named = {ALIASES.get(name, name): width for name, width in units.items()}
+    named = {catalogue.canonical_cell(name): width for name, width in units.items()}
     return [describe_cell(name, width) for name, width in named.items()]
 
 
@@ -47,7 +47,7 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
         "rows": [[row, sources] for affine, _ in cell.stages for row, sources in affine.items()],
         "states": list(cell.state),
         "extras": list(cell.extra),
-        "equations": _written(functions[0]),
+        "equations": _written(functions[-1]),
         "source": [equations(function) for function in functions],
         "paper": cell.paper,
     }

@@ -9,11 +9,12 @@ from functools import cache
 import torch
 
 from suite import catalogue, names
-from suite.cells import ALIASES, Cell, digest
+from suite.cells import Cell, digest
 from suite.data import NotAvailable
 from suite.runs.run import Run
 from suite.runs.spec import SpeedSpec, TrainSpec, shared
 from suite.tasks import TASKS, Task
+from suite.training.fit import carries
 from suite.training.group import network_of
 
 TURNS = 6  # contestants that take turns in one process, beside torch.nn's layers: a drift hits them alike, and memory is bounded
@@ -88,11 +89,15 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
     """The spec with everything filled in that its names decide, and the sentence why it cannot run here, if so."""
     cell = catalogue.cell(spec.cell, spec.units)
     device, sentence = device_of(spec.device)
-    engine = catalogue.engine(spec.engine, cell, device)
-    filled: dict[str, object] = {"cell": ALIASES.get(spec.cell, spec.cell), "cell_digest": digest(cell), "engine": engine.name}
-    sentence = sentence or engine.refuses(cell, device) or noisy(cell)
+    cells = [cell, *(catalogue.cell(layer.cell, layer.units) for layer in spec.above)] if isinstance(spec, TrainSpec) else [cell]
+    engine = catalogue.engine(spec.engine, cells, device)
+    filled: dict[str, object] = {"cell": catalogue.canonical_cell(spec.cell), "cell_digest": digest(cell), "engine": engine.name}
+    refusals = (engine.refuses(each, device) or noisy(each) for each in cells)
+    sentence = sentence or next(filter(None, refusals), None)
     if isinstance(spec, TrainSpec):
         task = task_of(spec.task)
+        above = zip(spec.above, cells[1:], strict=True)
+        filled["above"] = tuple(layer.model_copy(update={"cell": catalogue.canonical_cell(layer.cell), "cell_digest": digest(each)}) for layer, each in above)
         filled |= {"task": canonical(spec.task), "task_version": task.version, "data": task.data.checksum if task.data else ""}
         if task.supervision == "every":
             filled["readout"] = "every"
@@ -102,6 +107,8 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
             raise ValueError(f"task '{spec.task}' has no tokens and takes no embedding")
         if task.tokens and not spec.embedding:
             filled["embedding"] = spec.units
+        carries(task, spec.bidirectional, spec.stateful, spec.reset_every)
+        network_of(spec.model_copy(update=filled), cell.takes or task.inputs, task.outputs)
         sentence = sentence or unfit(lambda: network_of(spec.model_copy(update=filled), task.inputs, task.outputs).shapes()) or unavailable(task)
     else:
         sentence = sentence or unfit(lambda: cell.shapes(spec.inputs))
@@ -109,9 +116,9 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
 
 
 def noisy(cell: Cell) -> str | None:
-    """The sentence for a cell that asks for noise, which no experiment draws yet."""
-    rows = [row.name for stage in cell.table for row in stage.rows if row.raw == "noise"]
-    return f"cell '{cell.name}' asks for noise in {', '.join(rows)}, which training does not draw yet" if rows else None
+    """The sentence for a cell that asks for noise and does not say which."""
+    rows = [row.name for stage in cell.table for row in stage.rows if row.raw == "noise" and row.name not in cell.masks]
+    return f"cell '{cell.name}' asks for noise in {', '.join(rows)} and has no mask that says how it is drawn" if rows else None
 
 
 def unfit(count: Callable[[], object]) -> str | None:
@@ -172,9 +179,7 @@ def seconds(specs: Sequence[TrainSpec]) -> float:
     task = task_of(first.task)
     net = network_of(first, task.inputs, task.outputs)
     length = len(next(task.batches("train", first.batch, torch.Generator().manual_seed(0))).x)
-    adds, width = 0, net.embedding or net.inputs
-    for cell in net.cells:
-        adds, width = adds + cell.costs(width)["multiply_adds"], cell.units
+    adds = sum(layer.cell.costs(layer.inputs)["multiply_adds"] for ways in net.layers for layer in ways)
     step = length * (1.3e-4 + 1.2e-10 * len(specs) * first.batch * adds) + 6e-9 * len(specs) * net.parameters
     return 1.2 * first.steps * step
 

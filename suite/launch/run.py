@@ -66,6 +66,12 @@ def run(
     return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
 
 
+def layers_of(spec: TrainSpec | SpeedSpec) -> list[tuple[str, int]]:
+    """The cells of a spec and their units."""
+    above = spec.above if isinstance(spec, TrainSpec) else ()
+    return [*((layer.cell, layer.units) for layer in above), (spec.cell, spec.units)]
+
+
 def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
     """Where an experiment writes unless told otherwise."""
     return Path(out) if out is not None else Path("reports") / "local" / experiment.name
@@ -93,8 +99,11 @@ def carry_out(
 ) -> Carried:
     """Run what is missing, one record a run as soon as it ends, then write the page."""
     with writable(out):
+        for old, new in Store(out / "runs").migrate().items():
+            if (kept_weights := out / "weights" / f"{old}.safetensors").exists():
+                kept_weights.rename(kept_weights.with_stem(new))
         todo, here = prepare(specs, out, save_weights)
-        cells = describe.describe_cells({spec.cell: spec.units for spec in specs})  # a cell that cannot be described says so now
+        cells = describe.describe_cells({name: units for spec in specs for name, units in layers_of(spec)})  # a cell that cannot be described says so now
         kept = Kept(Store(out / "runs"), here, list(todo.found), _known_baselines(out))
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
         tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))

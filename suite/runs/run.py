@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from suite.runs.machine import Where
+from suite.runs.migrate import upgraded
 from suite.runs.spec import SCHEMA, Amount, Count, Frozen, Spec
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -120,11 +121,10 @@ def read(text: str) -> Run:
         raise ValueError("it is nested too deeply to be a record") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no whole JSON document ({error.msg} at character {error.pos} of {len(text)})") from None
-    number = raw.get("schema") if isinstance(raw, dict) else None
-    if number != SCHEMA:
-        raise ValueError(f"it has schema {number!r}, this version reads {SCHEMA}")
+    raw = raw if isinstance(raw, dict) else {}
     try:
-        return Run.model_validate_json(text)
+        today = upgraded(raw)
+        return Run.model_validate_json(text if today is raw else json.dumps(today))
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}") from None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = 1
+SCHEMA = 2
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -58,11 +58,20 @@ class Base(Frozen):
         return json.dumps({"schema": SCHEMA, **self.model_dump()}, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+class Above(Frozen):
+    """A layer over those that `cell`, `units` and `layers` describe."""
+
+    cell: str
+    units: Positive
+    cell_digest: str = ""
+
+
 class TrainSpec(Base):
     """One training run.
 
     `task` is written as a call with every argument, `data` is the checksum of the data set behind it. `seed` draws
-    weights and noise, `data_seed` the examples and their order.
+    weights and noise, `data_seed` the examples and their order. `cell` may carry arguments, `lstm(drop=0.25)`; `layers` of
+    it at `units` are followed by those of `above`. The rest is what `suite.network` and `fit` call by the same names.
     """
 
     kind: Literal["train"] = "train"
@@ -70,6 +79,15 @@ class TrainSpec(Base):
     task_version: Count = 0
     data: str = ""
     layers: Positive = 1
+    above: tuple[Above, ...] = ()
+    bidirectional: bool = False
+    dropout: Share = 0.0
+    residual: bool = False
+    linear: bool = True
+    init: str = "default"
+    frozen: tuple[str, ...] = ()
+    stateful: bool = False
+    reset_every: Count = 0
     embedding: Count = 0
     readout: Literal["last", "mean", "every"] = "last"
     optimiser: Optimiser = Optimiser()

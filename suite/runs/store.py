@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterable
@@ -36,6 +37,20 @@ class Store:
                 skipped.append(Skipped(path, str(error)))
         return runs, skipped
 
+    def migrate(self) -> dict[str, str]:
+        """Give records of an earlier schema the name and the form of today's; their ids, old -> new. Only the one who writes may ask."""
+        renamed = {}
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                run = one(path)
+            except (OSError, ValueError):
+                continue
+            if run.file != path.name:
+                renamed[path.stem.partition("-")[0]] = run.id
+                self.write(run)
+                path.unlink()
+        return renamed
+
     def write(self, run: Run) -> Path:
         """Put a record in its place at once; a file that stands there and is not this record is set aside, not overwritten."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -54,9 +69,11 @@ def one(path: Path) -> Run:
     """The record in a file; a ValueError of one sentence if it is none, or not the one of that name."""
     if path.stat().st_size > LIMIT:
         raise ValueError(f"it is larger than {LIMIT >> 20} MiB")
-    run = read(path.read_text(encoding="utf-8"))
-    if run.file != path.name:
-        raise ValueError(f"its content belongs into {run.file}")
+    text = path.read_text(encoding="utf-8")
+    run = read(text)
+    named = f"{json.loads(text)['id']}-{run.where.machine}.json"  # an earlier schema's id
+    if named != path.name:
+        raise ValueError(f"its content belongs into {named}")
     return run
 
 

@@ -89,12 +89,7 @@ def fit(
         raise ValueError(f"batch, steps and evaluate_every must be 1 or more, not {batch}, {steps} and {evaluate_every}")
     if (network.readout == "every") != (task.supervision == "every"):
         raise ValueError(f"task '{task.name}' is asked at {task.supervision} step{'s' * (task.supervision == 'every')}: readout '{network.readout}' does not answer it")
-    if stateful and not task.stateful:
-        raise ValueError(f"task '{task.name}' shuffles or draws its batches anew: row i of one does not go on in the next, and no state can be carried")
-    if stateful and network.bidirectional:
-        raise ValueError("a bidirectional network reads every batch from its end too: no state can be carried from batch to batch")
-    if reset_every < 0 or (reset_every and not stateful):
-        raise ValueError(f"reset_every counts batches of stateful training, 0 or more, not {reset_every} {'' if stateful else 'where no state is carried'}".strip())
+    carries(task, network.bidirectional, stateful, reset_every)
     runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
     begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, stateful=batch if stateful else 0)
@@ -117,6 +112,16 @@ def fit(
                 raise
     trainer.finish()
     return trainer.fitted
+
+
+def carries(task: Task, bidirectional: bool, stateful: bool, reset_every: int) -> None:
+    """Raise ValueError, one sentence, where states cannot be carried from batch to batch as asked."""
+    if stateful and not task.stateful:
+        raise ValueError(f"task '{task.name}' shuffles or draws its batches anew: row i of one does not go on in the next, and no state can be carried")
+    if stateful and bidirectional:
+        raise ValueError("a bidirectional network reads every batch from its end too: no state can be carried from batch to batch")
+    if reset_every < 0 or (reset_every and not stateful):
+        raise ValueError(f"reset_every counts batches of stateful training, 0 or more, not {reset_every}{'' if stateful else ' where no state is carried'}")
 
 
 class Trainer:

@@ -22,15 +22,20 @@ BYTES = {"float32": 4, "float64": 8}
 
 def network_of(spec: TrainSpec, inputs: int, outputs: int) -> Network:
     """The network a spec describes."""
-    return network([spec.cell] * spec.layers, spec.units, inputs=inputs, outputs=outputs, readout=spec.readout, embedding=spec.embedding)
+    layers = [*((spec.cell, spec.units) for _ in range(spec.layers)), *((layer.cell, layer.units) for layer in spec.above)]
+    return network(
+        [cell for cell, _ in layers],
+        [units for _, units in layers],
+        inputs=inputs,
+        outputs=outputs,
+        **{name: getattr(spec, name) for name in ("readout", "embedding", "bidirectional", "dropout", "residual", "linear", "init", "frozen")},
+    )
 
 
 def costs_of(net: Network, dtype: str) -> Costs:
     """What follows from the shapes alone: all parameters; multiply-adds and state of one step of one sequence."""
-    width, adds, state = net.embedding or net.inputs, 0, 0
-    for cell in net.cells:
-        adds, state = adds + cell.costs(width)["multiply_adds"], state + cell.costs(width)["state"]
-        width = cell.units
+    costs = [layer.cell.costs(layer.inputs) for ways in net.layers for layer in ways]
+    adds, state = (sum(each[what] for each in costs) for what in ("multiply_adds", "state"))
     return Costs(parameters=net.parameters, multiply_adds=adds, state_bytes=state * BYTES[dtype])
 
 
@@ -53,6 +58,8 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
         evaluate_every=first.evaluate_every,
         patience=first.patience,
         data_seed=first.data_seed,
+        stateful=first.stateful,
+        reset_every=first.reset_every,
         engine=first.engine,
         device=first.device,
         dtype=getattr(torch, first.dtype),

@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from suite import catalogue
 from suite.cells import CELLS, Cell, digest
-from suite.names import unknown
+from suite.names import parse_call, unknown
 from suite.training.network import Network, network
 
 
@@ -27,6 +28,12 @@ def save(path: Path, net: Network, weights: Mapping[str, Tensor], **about: Any) 
         "outputs": net.outputs,
         "readout": net.readout,
         "embedding": net.embedding,
+        "bidirectional": net.bidirectional,
+        "dropout": net.dropout,
+        "residual": net.residual,
+        "linear": net.linear,
+        "init": net.init,
+        "frozen": net.frozen,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".part")
@@ -52,7 +59,7 @@ def load(path: str | Path, cells: Sequence[Callable[[int], Cell]] = ()) -> tuple
     try:
         names, digests = [str(name) for name in described.pop("cells")], described.pop("digests")
         own = {make(units).name: make for make in cells for units in described["units"][:1]}
-        made = [own[name](units) if name in own else named(name, units) for name, units in zip(names, described.pop("units"), strict=True)]
+        made = [named(name, units, own) for name, units in zip(names, described.pop("units"), strict=True)]
         if [digest(cell) for cell in made] != digests:
             raise ValueError(f"the equations of {', '.join(names)} here are not those that were trained")
         net = network(made, [cell.units for cell in made], **described)
@@ -64,8 +71,9 @@ def load(path: str | Path, cells: Sequence[Callable[[int], Cell]] = ()) -> tuple
     return net, weights
 
 
-def named(name: str, units: int) -> Cell:
-    """A cell of the catalogue, by name alone."""
-    if name not in CELLS:
-        raise ValueError(f"{unknown(name, CELLS, 'cell')}; pass your own as load(path, cells=[my_cell])")
-    return CELLS[name](units)
+def named(name: str, units: int, own: Mapping[str, Callable[[int], Cell]]) -> Cell:
+    """A cell of the catalogue or among `own`, by its name and arguments alone."""
+    base, _ = parse_call(name)
+    if base not in {**CELLS, **own}:
+        raise ValueError(f"{unknown(base, CELLS, 'cell')}; pass your own as load(path, cells=[my_cell])")
+    return catalogue.cell(name, units, own)
