@@ -13,7 +13,9 @@ from suite.cells import Cell
 from suite.engines import Engine, unroll
 from suite.engines.torch_nn import LAYERS, Layer, layer_of
 from suite.runs.spec import SpeedSpec
+from suite.training.masks import drawn
 from suite.training.measure import Call, Part
+from suite.training.network import Network
 
 SIZES = {"cpu": (256, 512, 1024), "cuda": (2048, 4096, 8192)}
 LARGE = 2048  # a side that keeps many threads busy
@@ -28,14 +30,17 @@ class Contestant(NamedTuple):
 
 
 def of_engine(spec: SpeedSpec, cell: Cell, engine: Engine, length: int, batch: int) -> Contestant:
-    """A cell on an engine; the gradient is that of every weight."""
+    """A cell on an engine; the gradient is that of every weight. Masks of dropout are drawn once: what is timed is the cell."""
     generator, device, dtype = torch.Generator().manual_seed(0), torch.device(spec.device), getattr(torch, spec.dtype)
     params = {name: (0.1 * torch.randn(spec.replicas, *shape, generator=generator)).to(device, dtype).requires_grad_() for name, shape in cell.shapes(spec.inputs).items()}
     x = torch.randn(length, 1, batch, spec.inputs, generator=generator).to(device, dtype)
 
+    wanted = Network((cell,), spec.inputs, 1).masks()
+    noise = {name.removeprefix("0."): value for name, value in drawn(wanted, range(spec.replicas), 0, length, batch, x).items()}
+
     def forward(before: object = None) -> Tensor:
         del before
-        return unroll(cell, params, x, engine=engine)[0]
+        return unroll(cell, params, x, engine=engine, noise=noise)[0]
 
     return Contestant(forward, partial(_gradients, list(params.values())), torch.no_grad()(forward))
 
