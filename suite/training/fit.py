@@ -92,7 +92,7 @@ def fit(
     carries(task, network.bidirectional, stateful, reset_every)
     runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
-    begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, stateful=batch if stateful else 0)
+    begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful)
     trainer = begin()
     if not trainer.restore(kept.load()):
         trainer = begin()
@@ -128,10 +128,20 @@ class Trainer:
     """The state of a training run, by replica still alive."""
 
     def __init__(
-        self, network: Network, task: Task, seeds: list[int], rules: list[Optimiser], device: torch.device, dtype: torch.dtype, engine: Any, stateful: int = 0
+        self,
+        network: Network,
+        task: Task,
+        seeds: list[int],
+        rules: list[Optimiser],
+        device: torch.device,
+        dtype: torch.dtype,
+        engine: Any,
+        rows: int = EVALUATION_BATCH,
+        stateful: bool = False,
     ) -> None:
-        """`stateful` is the number of rows whose states are carried from batch to batch, 0 where none are."""
-        self.network, self.task, self.engine, self.device, self.dtype, self.stateful = network, task, engine, device, dtype, stateful
+        """`rows` sequences at a time are evaluated; `stateful`: states are carried from batch to batch, in evaluation too."""
+        self.network, self.task, self.engine, self.device, self.dtype = network, task, engine, device, dtype
+        self.rows, self.stateful = rows, stateful
         self.layout = Layout(network.shapes())
         self.rule = rules[0]
         self.fitted = [Fitted(seed) for seed in seeds]
@@ -232,7 +242,7 @@ class Trainer:
         with torch.no_grad():
             params = self.layout.views(theta)
             carried: dict[str, Tensor] = {}
-            for examples in self.task.batches(split, self.stateful or EVALUATION_BATCH, generator):
+            for examples in self.task.batches(split, self.rows, generator):
                 ready, answers = self.ready(examples), self.task.weight(examples)
                 output, state = self.network.run(params, ready.x, ready.mask, self.engine, state=carried)
                 carried = state if self.stateful else {}

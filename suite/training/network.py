@@ -198,12 +198,21 @@ class Network:
 
 
 def way(layer: Layer, own: Mapping[str, Any], x: Tensor, valid: Tensor | None, engine: Engine, through: Unroll) -> tuple[Tensor, dict[str, Tensor]]:
-    """One direction of a layer. From the end, padding comes first and is passed over, for a masked step keeps the state."""
-    if layer.backwards:
-        x, valid = x.flip(0), None if valid is None else valid.flip(0)
+    """One direction of a layer; backwards, the valid steps of each sequence change places, and padding stays where it is."""
+    x = turned(x, valid) if layer.backwards else x
     noise = {name: value.expand(-1, -1, x.shape[2], -1) for name, value in own["noise"].items()}
     out, final = through(layer.cell, own["params"], x, own["state"], engine=engine, mask=valid, noise=noise)
-    return out.flip(0) if layer.backwards else out, final
+    return turned(out, valid) if layer.backwards else out, final
+
+
+def turned(x: Tensor, valid: Tensor | None) -> Tensor:
+    """Each sequence of x (T, R, B, W) from its last valid step to its first; turned twice it is as it was. valid (T, 1, B)."""
+    if valid is None:
+        return x.flip(0)
+    order = (~valid).to(torch.uint8).argsort(dim=0, stable=True)  # the k-th valid step stands at order[k]
+    rank, last = order.argsort(0), valid.sum(0, keepdim=True) - 1
+    source = torch.where(valid, order.gather(0, (last - rank).clamp(min=0)), torch.arange(len(x), device=x.device)[:, None, None])
+    return x.gather(0, source.unsqueeze(-1).expand_as(x))
 
 
 def of(values: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
