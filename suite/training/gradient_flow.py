@@ -28,8 +28,8 @@ AT_ONCE = 16  # outputs whose gradients are taken in one go, as replicas
 class Flow:
     """One layer, and direction, of a network on a batch, one replica.
 
-    norms      state -> (lags, B): the spectral norm of dh(T)/ds(T - lag), T a sequence's last valid step; not a number
-               beyond its beginning
+    norms      state -> (lags, B): the spectral norm of dh(T)/ds(T - lag), T a sequence's last valid step, the other states
+               held (so at lag 0 it is 1 for h and 0 for c); not a number beyond a sequence's beginning
     gates      row -> (T, B, W): what its logistic said, not a number where the mask is false; a gate without a logistic of
                its own is left out
     roles      row -> what the gate does, of those in `gates`
