@@ -1,6 +1,7 @@
 """States carried from batch to batch: a sequence in pieces is the whole, row i goes on in row i, and nothing else does."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -87,7 +88,7 @@ def carried(monkeypatch, batches, reset_every=0, stateful=True):
 def test_a_batch_begins_with_the_states_the_last_one_ended_with_until_the_pass_is_over(monkeypatch):
     seen = carried(monkeypatch, 8)  # 240 steps in 8 rows of 30, six pieces of five a pass
     assert [bool(start) for start, _ in seen] == [False, True, True, True, True, True, False, True]
-    for (_, end), (start, _) in zip(seen, seen[1:], strict=False):
+    for (_, end), (start, _) in pairwise(seen):
         for name, value in start.items():
             assert torch.equal(value, end[name])  # row i goes on in row i
             assert not value.requires_grad  # the gradient is cut
