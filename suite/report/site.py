@@ -104,10 +104,21 @@ def settings(runs: Sequence[Run], task: str) -> list[str]:
         if isinstance(run.spec, TrainSpec) and run.spec.task == task:
             s, o = run.spec, run.spec.optimiser
             ways[
-                f"{s.units} units{f', {s.layers} layers' if s.layers > 1 else ''}{f', embedding {s.embedding}' if s.embedding else ''}, readout {s.readout}, "
+                f"{s.units} units{f', {s.layers} layers' if s.layers > 1 else ''}{f', embedding {s.embedding}' if s.embedding else ''}, readout {s.readout}, {built(s)}"
                 f"{o.name} at {o.lr:g} ({o.schedule}){f', gradients clipped at norm {o.clip_norm:g}' if o.clip_norm else ''}, batch {s.batch}, {s.steps:,} updates, engine {s.engine}"
             ] += 1
     return [way for way, _ in ways.most_common()]
+
+
+def built(spec: TrainSpec) -> str:
+    """What a network has beside the plain one, in words."""
+    said = [f"above {', '.join(f'{layer.cell} of {layer.units}' for layer in spec.above)}"] if spec.above else []
+    said += [name for name in ("bidirectional", "residual", "stateful") if getattr(spec, name)]
+    said += [f"dropout {spec.dropout:g} between layers"] if spec.dropout else []
+    said += ["no linear readout"] if not spec.linear else []
+    said += [f"init {spec.init}"] if spec.init != "default" else []
+    said += [f"frozen {', '.join(spec.frozen)}"] if spec.frozen else []
+    return "".join(f"{each}, " for each in said)
 
 
 def not_run(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -1,0 +1,92 @@
+"""What a spec says of its network is what is trained, recorded, grouped and found again."""
+
+import json
+
+import pytest
+
+import suite
+from suite.cells import digest
+from suite.experiments import Experiment, Recipe
+from suite.launch import run as launch
+from suite.launch.plan import complete, plan, together
+from suite.runs import Store, TrainSpec
+from suite.runs.spec import Above
+from suite.training.group import costs_of, network_of
+
+EVERY = "parity(length=4, supervision='every')"
+WHOLE = {
+    "above": (Above(cell="gru(on='state', drop=0.25)", units=4),),
+    "layers": 2,
+    "bidirectional": True,
+    "dropout": 0.25,
+    "residual": True,
+    "init": "orthogonal+keep",
+    "frozen": ("0.f.b",),
+}
+
+
+def spec(**settings):
+    return TrainSpec(task=EVERY, cell="lstm-np(drop=0.5)", **{"units": 4, "batch": 8, "steps": 12, "evaluate_every": 6} | settings)
+
+
+def test_names_are_completed_and_the_network_is_the_one_described():
+    whole, sentence = complete(spec(**WHOLE))
+    assert sentence is None
+    assert whole.cell == "lstm(drop=0.5)"
+    assert whole.cell_digest == digest(suite.cell("lstm(drop=0.5)", 4))
+    (above,) = whole.above
+    assert (above.cell, above.cell_digest) == ("gru(drop=0.25, on='state')", digest(suite.cell("gru(drop=0.25, on='state')", 4)))
+    wanted = suite.network(
+        ["lstm(drop=0.5)", "lstm(drop=0.5)", "gru(drop=0.25, on='state')"],
+        4,
+        inputs=1,
+        outputs=2,
+        readout="every",
+        **{name: WHOLE[name] for name in ("bidirectional", "dropout", "residual", "init", "frozen")},
+    )
+    assert network_of(whole, 1, 2) == wanted
+    per_way = [4 * 4 * (1 + 4), 4 * 4 * (8 + 4), 3 * 4 * (8 + 4)]
+    assert costs_of(wanted, "float32").multiply_adds == 2 * sum(per_way)
+    assert costs_of(wanted, "float32").state_bytes == 4 * 2 * (8 + 8 + 4)
+
+
+@pytest.mark.parametrize(("name", "value"), [*((name, value) for name, value in WHOLE.items()), ("linear", False)])
+def test_what_the_network_is_keeps_specs_apart(name, value):
+    pair = [complete(spec(**changed))[0] for changed in ({}, {name: value})]
+    assert pair[0].id != pair[1].id
+    assert len(together(pair)) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"init": "best"}, "unknown initialisation 'best'"),
+        ({"frozen": ("0.q.b",)}, "nothing to freeze: unknown parameter '0.q.b'"),
+        ({"stateful": True}, "shuffles or draws its batches anew"),
+        ({"reset_every": 2}, "reset_every counts batches of stateful training"),
+        ({"above": (Above(cell="grru", units=4),)}, "unknown cell 'grru'; did you mean 'gru'"),
+        ({"above": (Above(cell="gru", units=5),), "residual": True}, "residual links need layers of one width, not 4, 5"),
+        ({"linear": False, "units": 1}, "the answer is 2 of the last layer's units, and it has 1"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_trained(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        plan([spec(**settings)], [], "here")
+
+
+def test_an_experiment_with_all_of_it_runs_is_found_again_and_its_weights_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key(EVERY): [{"name": "none"}]})
+    settings = {"units": 4, "batch": 8, "steps": 12, "evaluate_every": 6, **WHOLE}
+    made = Experiment("whole", "Does it run?", ("lstm(drop=0.5)",), (Recipe(EVERY, settings),), seeds=2)
+    launch.carry_out(made, made.specs(), tmp_path, "carrousel run whole", save_weights=True)
+    runs, skipped = Store(tmp_path / "runs").read()
+    assert ([run.status for run in runs], skipped) == (["done", "done"], [])
+    assert runs[0].spec.above[0].cell == "gru(drop=0.25, on='state')"
+    assert [entry["name"] for entry in json.loads((tmp_path / "catalogue.json").read_text())["cells"]] == ["gru(drop=0.25, on='state')", "lstm(drop=0.5)"]
+    again = plan(made.specs(), runs, runs[0].where.machine)
+    assert (again.missing, len(again.found)) == (0, 2)
+    network, _ = suite.load(tmp_path / "weights" / f"{runs[0].id}.safetensors")
+    assert network == network_of(runs[0].spec, 1, 2)
+    page = (tmp_path / "index.html").read_text()
+    assert "bidirectional" in page
+    assert "init orthogonal+keep" in page
