@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from suite.cells import ALIASES, CELLS, digest
+from suite.cells.digest import Fixed
 
 SOURCE = '''"""A module."""
 from dataclasses import dataclass
@@ -99,6 +100,14 @@ def test_width_does_not_count_and_proportions_do(digested):
     assert digest(wide) == digest(CELLS["lstm"](9))
     assert digest(wide) != digest(replace(wide, extra={"p": 4}))
     assert digest(replace(wide, extra={"p": 4})) != digest(replace(wide, extra={"p": 8}))
+
+
+def test_a_fixed_width_counts_as_it_is():
+    def one(units, width):
+        return digest(replace(CELLS["lstm"](units), extra={"p": width}))
+
+    assert one(1, Fixed(1)) == one(4, Fixed(1)) == one(8, Fixed(1))
+    assert len({one(4, width) for width in (1, Fixed(1), Fixed(2), 8, Fixed(8))}) == 5
 
 
 def test_every_cell_has_a_digest_of_its_own():

@@ -20,6 +20,10 @@ from suite.cells.cell import Cell
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 
 
+class Fixed(int):
+    """A width that is the same at any width of its cell."""
+
+
 def digest(cell: Cell) -> str:
     """Sixteen hexadecimal digits that change when the table or an equation does, and only then.
 
@@ -27,7 +31,8 @@ def digest(cell: Cell) -> str:
     >>> digest(CELLS["lstm"](8)) == digest(CELLS["lstm"](9)), digest(CELLS["gru"](8)) == digest(CELLS["gru-cho"](8))
     (True, False)
     """
-    ratio = {name: width / cell.units for name, width in {**cell.state, **cell.extra, **cell.width}.items()}
+    widths = {**cell.state, **cell.extra, **cell.width}
+    ratio = {name: f"{width}" if isinstance(width, Fixed) else width / cell.units for name, width in widths.items()}
     described = {
         "stages": [[dict(affine), _describe(function)] for affine, function in cell.stages],
         "widths": ratio,  # the width of a cell is the spec's, its proportions are the cell's

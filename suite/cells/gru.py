@@ -67,6 +67,11 @@ def reset_after(a: Any, s: Any, p: Any) -> Any:
     return s._replace(h=mixed(sigmoid(a.z), s.h, d(a, "g", tanh(a.n + sigmoid(a.r) * a.m))))
 
 
+def reset_after_in(a: Any, s: Any, p: Any) -> Any:
+    """As above with z letting the new value in: 1 - sigma(z) = sigma(-z)."""
+    return reset_after(a._replace(z=-a.z), s, p)
+
+
 def gru(units: int) -> Cell:
     """Reset after the product; equals `torch.nn.GRU`. Not `gru-cho`, which resets the state before it."""
     rows = {"r": "x h b", "z": "x h b", "n": "x b", "m": "h b"}
