@@ -74,8 +74,7 @@ def test_mistakes_are_said_before_anything_is_trained(settings, sentence):
         plan([spec(**settings)], [], "here")
 
 
-def test_an_experiment_with_all_of_it_runs_is_found_again_and_its_weights_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key(EVERY): [{"name": "none"}]})
+def test_an_experiment_with_all_of_it_runs_is_found_again_and_its_weights_are_read(tmp_path):
     settings = {"units": 4, "batch": 8, "steps": 12, "evaluate_every": 6, **WHOLE}
     made = Experiment("whole", "Does it run?", ("lstm(drop=0.5)",), (Recipe(EVERY, settings),), seeds=2)
     launch.carry_out(made, made.specs(), tmp_path, "carrousel run whole", save_weights=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -40,6 +41,12 @@ class Heard:
         return {f"d{name}": d(a, name, getattr(s, name)) for name in self.names}
 
 
+@cache
+def hearing(names: tuple[str, ...]) -> Heard:
+    """One object for the same states: stages are equal if they are methods of the same."""
+    return Heard(names)
+
+
 def dropout(cell: Cell, rate: float, on: str = "candidate", each: str = "step") -> Cell:
     """A cell with recurrent dropout, `on` its candidate, memory or state, with a mask for `each` step or sequence.
 
@@ -57,7 +64,7 @@ def dropout(cell: Cell, rate: float, on: str = "candidate", each: str = "step") 
     if on == "state":
         masks = {f"d_{name}": Mask(rate, each) for name in outputs}
         width = {f"d_{name}": cell.state[name] for name in outputs}
-        stages = [(dict.fromkeys(masks, "=noise"), Heard(outputs).values), *((_rerouted(affine, outputs), function) for affine, function in stages)]
+        stages = [(dict.fromkeys(masks, "=noise"), hearing(outputs).values), *((_rerouted(affine, outputs), function) for affine, function in stages)]
     else:
         affine, function = stages[0]
         masks, width = {PLACES[on]: Mask(rate, each)}, {}

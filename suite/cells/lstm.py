@@ -81,8 +81,7 @@ class LSTM:
         rows = {"z": self.block.format(heard * self.all_hear)} | {gate: self.hear.format(heard) for gate in self.gates if self.hear}
         extra = {f"{kind}_{gate}": units for kind, gates in (("p", self.peepholes), ("u", self.vectors)) for gate in gates if gate in self.gates}
         states = {"h": units, "c": units} | dict.fromkeys(self.carried, width)
-        roles = {"i": "new" if self.coupled else "in", "f": "keep", "o": "out"}
-        gates = {gate: role for gate, role in roles.items() if gate in rows}
+        gates = {gate: role for gate, role in {"i": "new" if self.coupled else "in", "f": "keep", "o": "out"}.items() if gate in rows}
         return Cell(self.name, ((rows, self.step),), states, extra, dict.fromkeys(list(rows)[1:], width), truncated=self.truncated, gates=gates, paper=self.paper)
 
 
@@ -90,13 +89,11 @@ V = LSTM("lstm-peephole")
 CELLS = {
     variant.name: variant
     for variant in (
-        V,
-        replace(V, name="lstm", peepholes=""),  # NP
+        *(V, replace(V, name="lstm", peepholes="")),  # NP
         replace(V, name="lstm-nig", gates="fo"),
         replace(V, name="lstm-nfg", gates="io"),
         replace(V, name="lstm-nog", gates="if"),
-        replace(V, name="lstm-niaf", g=positive),  # torch's identity
-        replace(V, name="lstm-noaf", h=positive),
+        *(replace(V, name="lstm-niaf", g=positive), replace(V, name="lstm-noaf", h=positive)),  # torch's identity
         replace(V, name="lstm-cifg", gates="io", coupled=True),
         replace(V, name="lstm-fgr", carried="ifo"),
     )
