@@ -62,14 +62,19 @@ def mixed(u: Tensor, one: Tensor, other: Tensor) -> Tensor:
     return u * one + (1 - u) * other
 
 
-def reset_after(a: Any, s: Any, p: Any) -> Any:
+def candidate(a: Any) -> Tensor:
     """n = tanh(W x + b + r * (U h(t-1) + b_m)): the state is multiplied first and reset then."""
-    return s._replace(h=mixed(sigmoid(a.z), s.h, d(a, "g", tanh(a.n + sigmoid(a.r) * a.m))))
+    return d(a, "g", tanh(a.n + sigmoid(a.r) * a.m))
+
+
+def reset_after(a: Any, s: Any, p: Any) -> Any:
+    """The candidate above, z keeping the old state."""
+    return s._replace(h=mixed(sigmoid(a.z), s.h, candidate(a)))
 
 
 def reset_after_in(a: Any, s: Any, p: Any) -> Any:
-    """As above with z letting the new value in: 1 - sigma(z) = sigma(-z)."""
-    return reset_after(a._replace(z=-a.z), s, p)
+    """The candidate above, z letting it in."""
+    return s._replace(h=mixed(sigmoid(a.z), candidate(a), s.h))
 
 
 def gru(units: int) -> Cell:

@@ -49,13 +49,17 @@ class Flow:
         """The mean of a gate over steps, sequences and units."""
         return float(self.gates[row].nanmean())
 
-    def time_constants(self) -> Tensor:
-        """Steps after which a unit has forgotten all but 1/e, (W,): -1 over the mean logarithm of what its gate keeps; ValueError without such a gate."""
-        for row, role in self.roles.items():
-            if role in ("keep", "new"):
-                kept = self.gates[row] if role == "keep" else 1 - self.gates[row]
-                return -1 / kept.clamp(min=torch.finfo(kept.dtype).tiny).log().nanmean((0, 1))
-        raise ValueError(f"no gate keeps the memory; gates are {', '.join(self.gates) or 'none'}")
+    def time_constants(self, row: str | None = None) -> Tensor:
+        """Steps after which a unit has forgotten all but 1/e, (W,): -1 over the mean logarithm of what a gate keeps.
+
+        The gate is the first that keeps the memory, or the one of a row; ValueError where it does not.
+        """
+        keepers = [name for name, role in self.roles.items() if role in ("keep", "new") and row in (None, name)]
+        if not keepers:
+            raise ValueError(f"no gate {f'{row!r} that ' if row else ''}keeps the memory; gates are {', '.join(self.gates) or 'none'}")
+        said = self.gates[keepers[0]]
+        kept = said if self.roles[keepers[0]] == "keep" else 1 - said
+        return -1 / kept.clamp(min=torch.finfo(kept.dtype).tiny).log().nanmean((0, 1))
 
 
 @dataclass(frozen=True)
