@@ -13,6 +13,7 @@ from suite.tasks import TASKS, Batch, Task, scores
 from suite.tasks.baselines import baselines
 from suite.tasks.images import digits_split, mnist_split
 from suite.tasks.streams import drawn
+from suite.tasks.task import asked
 
 SMALL = {"parity": {"length": 8}, "adding": {"length": 6}, "temporal-order": {"length": 20}, "imdb": {"length": 80, "words": 2000}}
 VARIANTS = ["parity(length=8, supervision='every')", "parity(length=8, lengths='random')", "parity(length=8, lengths='random', supervision='every')"]
@@ -54,7 +55,7 @@ def first(task, split="train", size=64, seed=0):
 
 def answers(task, batch):
     """A value an answer: (N,)."""
-    return batch.y[batch.mask] if task.supervision == "every" else batch.y
+    return batch.y[asked(batch)]
 
 
 def constant(task, batch, value):
@@ -77,7 +78,7 @@ def test_the_oracle_reaches_the_best_score(task):
 @every_task
 def test_the_best_constant_scores_chance(task):
     if task.data:
-        parts = [(constant_scores(task, batch), task.weight(batch)) for batch in task.batches("test", 1000, seeded())]
+        parts = [(constant_scores(task, batch), task.weight(batch)[1]) for batch in task.batches("test", 1000, seeded())]
         total = sum(weight for _, weight in parts)
         assert max(sum(s[c] * weight for s, weight in parts) / total for c in range(task.outputs)) == pytest.approx(task.chance, abs=1e-6)
         return

@@ -63,4 +63,5 @@ def adding(length: int = 100) -> Task:
         version=1,
         data=None,
         paper="le2015",
+        answer="number",
     )

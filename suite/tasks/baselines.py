@@ -12,7 +12,7 @@ import torch
 from scipy import sparse
 
 from suite.tasks.streams import stream_seed
-from suite.tasks.task import Batch, Task
+from suite.tasks.task import Batch, Task, asked
 
 ROWS = 30_000  # answers used for fitting; enough for models this small
 
@@ -31,7 +31,7 @@ def baselines(task: Task) -> list[Baseline]:
     features = {"last input": _last, "bag of inputs": _bag}
     seeds = {"train": 0, "test": task.version}  # the test examples are those that cells are scored on
     train, test = (list(task.batches(split, 256, torch.Generator().manual_seed(stream_seed(split, seed)))) for split, seed in seeds.items())
-    per = np.concatenate([batch.mask.sum(0).numpy() for batch in test]) if task.supervision == "every" else None
+    per = np.concatenate([asked(batch).sum(0).numpy() for batch in test]) if task.supervision == "every" else None
     y, y_test = _answers(task, train), _answers(task, test)
     found = [_scored(task, "best constant", np.full(len(y_test), _constant(task, y)), y_test, per)]
     for name, of in features.items():
@@ -47,19 +47,19 @@ def _model(task: Task) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MaxAbsScaler
 
-    if task.better == "lower":
+    if task.answer == "number":
         return Ridge()
     model = LogisticRegression(solver="liblinear", C=0.1 if task.tokens else 10.0)
     return make_pipeline(MaxAbsScaler(), model if task.outputs == 2 else OneVsRestClassifier(model))
 
 
 def _constant(task: Task, y: np.ndarray[Any, Any]) -> float:
-    return float(np.bincount(y).argmax()) if task.better == "higher" else float(y.mean())
+    return float(np.bincount(y).argmax()) if task.answer == "class" else float(y.mean())
 
 
 def _scored(task: Task, name: str, predicted: np.ndarray[Any, Any], y: np.ndarray[Any, Any], per: np.ndarray[Any, Any] | None) -> Baseline:
     """The answers of one sequence hang together: where there are several, a sequence counts once, weighted by their number."""
-    values = (predicted == y).astype(float) if task.better == "higher" else (predicted - y) ** 2
+    values = (predicted == y).astype(float) if task.answer == "class" else (predicted - y) ** 2
     if per is not None:
         starts = np.concatenate([[0], per.cumsum()[:-1]])
         mean = float(values.mean())
@@ -69,13 +69,13 @@ def _scored(task: Task, name: str, predicted: np.ndarray[Any, Any], y: np.ndarra
 
 
 def _answers(task: Task, batches: list[Batch]) -> np.ndarray[Any, Any]:
-    return torch.cat([b.y.T[b.mask.T] if task.supervision == "every" else b.y for b in batches]).numpy()
+    return torch.cat([b.y.T[asked(b).T] if task.supervision == "every" else b.y for b in batches]).numpy()
 
 
 def _last(task: Task, batch: Batch) -> Any:
     """The input at the step whose answer is asked: (answers, inputs)."""
     if task.supervision == "every":
-        return batch.x.transpose(0, 1)[batch.mask.T].numpy()
+        return batch.x.transpose(0, 1)[asked(batch).T].numpy()
     ends = batch.mask.sum(0) - 1
     last = batch.x[ends, torch.arange(len(ends))]
     return _counts(last[:, None], torch.ones(len(ends), 1, dtype=torch.bool), task.inputs) if task.tokens else last.numpy()
@@ -87,7 +87,7 @@ def _bag(task: Task, batch: Batch) -> Any:
         return _counts(batch.x.T, batch.mask.T, task.inputs)
     seen = (batch.x * batch.mask[..., None]).cumsum(0) / torch.arange(1, len(batch.x) + 1)[:, None, None]
     if task.supervision == "every":
-        return seen.transpose(0, 1)[batch.mask.T].numpy()
+        return seen.transpose(0, 1)[asked(batch).T].numpy()
     return (seen[-1] * len(batch.x) / batch.mask.sum(0)[:, None]).numpy()
 
 

@@ -38,7 +38,7 @@ def drawn(draw: Callable[[int, torch.Generator], Batch], counts: Mapping[str, in
 
 
 def _batch_axis(tensor: Tensor, block: Batch) -> int:
-    return 0 if tensor is block.y and tensor.shape != block.mask.shape else 1
+    return 0 if tensor is block.y and tensor.shape[:2] != block.mask.shape else 1
 
 
 def stored(splits: Callable[[str], tuple[Tensor, Callable[[Tensor], Batch]]]) -> Batches:

@@ -16,7 +16,11 @@ from suite.data import columns, manifest
 
 
 class Batch(NamedTuple):
-    """x (T, B, I) or integers (T, B); y (B,), (B, O) or, where every step is asked, (T, B); mask (T, B), true where x is."""
+    """x (T, B, I) or integers (T, B); mask (T, B), true where x is; y what is asked.
+
+    y is (B,) where the last step is asked, (T, B) or (T, B, O) where every step is. A class is an integer, -1 where a
+    step is not asked; a number or a vector is floating, not a number where a step is not asked.
+    """
 
     x: Tensor
     y: Tensor
@@ -58,6 +62,9 @@ class Task:
     oracle       batch -> output with R = 1: the known optimum, or the labels of real data
     chance       what the best constant answer scores; `solved` what counts as solved
     better       which direction of the metric is better
+    answer       a class, a number (O = 1), or a vector of O
+    per          what the metric is a mean over: answers, or whole sequences
+    best         what the oracle scores, where that is not 1 (or 0 if lower is better)
     measure      the metric's name for people
     supervision  whether the answer is asked at the last valid step or at every step
     tokens       x holds integers
@@ -84,7 +91,18 @@ class Task:
     supervision: Literal["last", "every"] = "last"
     tokens: bool = False
     stateful: bool = False
+    answer: Literal["class", "number", "vector"] = "class"
+    per: Literal["answer", "sequence"] = "answer"
+    best: float | None = None
 
-    def weight(self, batch: Batch) -> int:
-        """How many answers a batch asks for: what its figures are averaged with."""
-        return int(batch.mask.sum()) if self.supervision == "every" else batch.mask.shape[1]
+    def weight(self, batch: Batch) -> tuple[int, int]:
+        """What the loss and the metric of a batch are averaged with: the answers it asks for, or the sequences."""
+        answers = int(asked(batch).sum())
+        return answers, answers if self.per == "answer" else batch.mask.shape[1]
+
+
+def asked(batch: Batch) -> Tensor:
+    """Where an answer is asked: (B,), or (T, B)."""
+    y = batch.y
+    known = y >= 0 if not y.is_floating_point() else ~(y.isnan() if y.shape == batch.mask.shape or y.ndim == 1 else y.isnan().any(-1))
+    return known & batch.mask if known.shape == batch.mask.shape else known

@@ -238,12 +238,12 @@ class Trainer:
     def scores(self, split: str, theta: Tensor) -> tuple[list[float], list[float]]:
         """Mean loss and metric of each replica over a split; generated examples are the same for every run."""
         generator = torch.Generator().manual_seed(stream_seed(split, self.task.version))
-        totals, weight = torch.zeros(2, len(theta), device=self.device, dtype=torch.float64), 0
+        totals, weight = (torch.zeros(2, n, device=self.device, dtype=torch.float64) for n in (len(theta), 1))
         with torch.no_grad():
             params = self.layout.views(theta)
             carried: dict[str, Tensor] = {}
             for examples in self.task.batches(split, self.rows, generator):
-                ready, answers = self.ready(examples), self.task.weight(examples)
+                ready, answers = self.ready(examples), totals.new_tensor(self.task.weight(examples)).unsqueeze(1)
                 output, state = self.network.run(params, ready.x, ready.mask, self.engine, state=carried)
                 carried = state if self.stateful else {}
                 totals += answers * torch.stack([self.task.loss(output, ready), self.task.metric(output, ready)])
