@@ -477,3 +477,15 @@ def test_the_family_of_greff_fits_in_a_hundred_lines():
 def test_what_the_list_prints_is_counted():
     (entry,) = (entry for entry in listing("cells", 128, 28) if entry["name"] == "lstm")
     assert (entry["parameters"], entry["multiply_adds"], entry["state_bytes"]) == (4 * 128 * (28 + 128 + 1), 4 * 128 * (28 + 128), 2 * 128 * 4)
+
+
+def test_blocks_are_asked_for_by_name():
+    made = suite.cell("lstm97(size=2)", 6)
+    assert (made.name, dict(made.width)) == ("lstm97(size=2)", {"i": 3, "o": 3})
+    assert made == suite.cell("lstm97(size=2)", 6)
+    assert suite.cell("lstm97(size=1)", 6) == suite.cell("lstm97", 6)
+    assert made.costs(7)["parameters"] == 6 * (7 + 6 + 6 + 1) + 2 * 3 * (7 + 6 + 6 + 1)
+    with pytest.raises(ValueError, match="blocks of 4: units must be a multiple of it, not 6"):
+        suite.cell("lstm97(size=4)", 6)
+    with pytest.raises(ValueError, match="size must be a whole number of cells a block, 1 or more, not 0"):
+        suite.cell("lstm97(size=0)", 6)

@@ -273,3 +273,15 @@ def test_numbers_that_make_no_run_are_refused(changed, sentence):
 def test_a_readout_that_does_not_answer_the_task_is_refused():
     with pytest.raises(ValueError, match="readout 'last' does not answer it"):
         suite.fit(suite.network("rnn", 8, inputs=1, outputs=2), suite.task("parity", length=4, supervision="every"), 1, steps=2)
+
+
+def test_a_replica_that_solves_its_task_stops_there_and_its_neighbour_goes_on():
+    rates = [Optimiser(lr=0.05), Optimiser(lr=1e-6)]
+    quick, slow = train(optimiser=rates, steps=400, until_solved=True, cell="rnn")
+    assert (quick.status, slow.status) == ("done", "done")
+    assert PARITY.solves(quick.curve[-1]["validation"])
+    assert not any(PARITY.solves(point["validation"]) for point in quick.curve[:-1])
+    assert quick.best_step == quick.curve[-1]["step"] < 400
+    assert slow.curve[-1]["step"] == 400
+    (alone,) = train(seeds=(1,), optimiser=rates[1:], steps=400, cell="rnn")
+    assert alone.curve == slow.curve

@@ -15,12 +15,13 @@ cell; `lstm-nig` and `-nog` lack one of Greff et al.'s. `lstm-peephole-forget` h
 `lstm1` … `lstm5` keep three gates, `lstm-nig` and kin two.
 
 Weights are (row, inputs) from x, (row, units) from h and c, (row, blocks) from a gate; biases (1, row); u (1, units). A row is
-as wide as the cells for z, as the blocks for a gate: `replace(OLD, size=2)` has blocks of two. Keys: hochreiter1997, gers2000,
+as wide as the cells for z, as the blocks for a gate: `lstm97(size=2)` has blocks of two. Keys: hochreiter1997, gers2000,
 lu2017, akandeh2017. The two last forms are ours to name: full matrices after gers2002, the use gate from course books.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from torch import Tensor, positive, sigmoid
@@ -79,6 +80,25 @@ def use_gate(units: int) -> Cell:
     return Cell("lstm-use-gate", ((rows, kept), ({"u": "c:kept b"}, use)), {"h": units, "c": units}, gates=GATES)
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """A cell of 1997 whose gates may be shared: `lstm97(size=2)` has blocks of two cells."""
+
+    member: LSTM
+
+    def __call__(self, units: int, size: int = 1) -> Cell:
+        """The cell with `units` cells, in blocks of `size`."""
+        return self.member(units) if size == 1 else blocks(self.member, size)(units)
+
+
+@cache
+def blocks(member: LSTM, size: int) -> LSTM:
+    """One object for the same blocks: cells are equal if their steps are methods of the same."""
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(f"cell '{member.name}': size must be a whole number of cells a block, 1 or more, not {size!r}")
+    return replace(member, name=f"{member.name}(size={size})", size=size)
+
+
 VARIANTS = (
     replace(V, name="lstm-cifg-noaf", gates="io", coupled=True, h=positive),
     replace(V, name="lstm-nig-noaf", gates="fo", h=positive),
@@ -94,5 +114,7 @@ VARIANTS = (
     replace(NP, name="lstm4", paper="akandeh2017", hear="", vectors="ifo"),
     replace(NP, name="lstm5", paper="akandeh2017", hear="b", vectors="ifo"),
 )
-CELLS: dict[str, Callable[[int], Cell]] = {variant.name: variant for variant in VARIANTS}
+BLOCKED = [variant for variant in VARIANTS if variant.paper == "hochreiter1997"]
+CELLS: dict[str, Callable[..., Cell]] = {variant.name: variant for variant in VARIANTS}
+CELLS |= {variant.name: Blocks(variant) for variant in BLOCKED}
 CELLS |= {"lstm-peephole-full": full_peepholes, "lstm-use-gate": use_gate}

@@ -95,6 +95,7 @@ class TrainSpec(Base):
     steps: Positive = 1000
     evaluate_every: Positive = 100
     patience: Count = 0
+    until_solved: bool = False
     seed: Count = 0
     data_seed: Count = 0
 

@@ -95,6 +95,10 @@ class Task:
     per: Literal["answer", "sequence"] = "answer"
     best: float | None = None
 
+    def solves(self, score: float) -> bool:
+        """Whether a score counts as solved."""
+        return score >= self.solved if self.better == "higher" else score <= self.solved
+
     def weight(self, batch: Batch) -> tuple[int, int]:
         """What the loss and the metric of a batch are averaged with: the answers it asks for, or the sequences."""
         answers = int(asked(batch).sum())

@@ -56,6 +56,7 @@ def fit(
     steps: int = 1000,
     evaluate_every: int = 100,
     patience: int = 0,
+    until_solved: bool = False,
     data_seed: int = 0,
     stateful: bool = False,
     reset_every: int = 0,
@@ -69,6 +70,7 @@ def fit(
 
     steps           updates; `evaluate_every` of them lie between two evaluations on validation
     patience        evaluations without improvement after which a replica stops; 0 never
+    until_solved    a replica stops at the first evaluation at which it solves the task on validation
     stateful        states are carried from batch to batch, without their gradient, and start anew with every pass over the
                     data and every `reset_every` batches (0: not); for tasks whose rows go on from batch to batch
     checkpoint      a file the state is kept in twice a minute, and resumed from if it is there; remove it when the
@@ -101,7 +103,7 @@ def fit(
             break
         trainer.learn(examples, steps)
         if trainer.alive and (trainer.step % evaluate_every == 0 or trainer.step == steps):
-            trainer.evaluate(patience)
+            trainer.evaluate(patience, until_solved)
         if kept.due():
             kept.save(trainer.saved())
         if progress:
@@ -213,7 +215,7 @@ class Trainer:
         self.theta, self.rates, self.momenta, self.loss_sum = (t[which] for t in (self.theta, self.rates, self.momenta, self.loss_sum))
         self.slots, self.carried = ({name: value[which] for name, value in kept.items()} for kept in (self.slots, self.carried))
 
-    def evaluate(self, patience: int) -> None:
+    def evaluate(self, patience: int, until_solved: bool = False) -> None:
         """A point on every curve; the best weights so far; early stopping."""
         loss, metric = self.scores("validation", self.theta)
         going = torch.ones(len(self.alive), dtype=torch.bool)
@@ -224,6 +226,8 @@ class Trainer:
                 run.status, going[row] = f"diverged at step {self.step}", False
                 continue
             run.curve.append(point)
+            if until_solved and self.task.solves(value):
+                run.status, going[row] = "done", False
             if run.validation is None or (value > run.validation if self.task.better == "higher" else value < run.validation):
                 run.validation, run.best_step, self.poor[replica] = value, self.step, 0
                 self.best[replica] = self.theta[row]

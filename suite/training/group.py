@@ -57,6 +57,7 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
         steps=first.steps,
         evaluate_every=first.evaluate_every,
         patience=first.patience,
+        until_solved=first.until_solved,
         data_seed=first.data_seed,
         stateful=first.stateful,
         reset_every=first.reset_every,

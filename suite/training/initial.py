@@ -110,10 +110,10 @@ def uniform(cell: Cell | None, own: Params, generator: Generator, range: float =
 
 
 def bias(cell: Cell | None, own: Params, generator: Generator, *, row: str, values: float | tuple[float, ...]) -> Params:
-    """A row's bias, of every layer whose cell has the row."""
+    """A row's bias, in every layer; the readout's where the row is called "readout"."""
     del generator
-    if cell is None:
-        return {}
+    if cell is None or row == "readout":
+        return {"b": torch.full_like(own["b"], values)} if cell is None and row == "readout" and "b" in own and not isinstance(values, tuple) else {}
     rows = [each.name for stage in cell.table for each in stage.rows]
     name = bias_of(cell, row) if row in rows else None
     if name is None:
