@@ -59,7 +59,7 @@ def _ended(carried: Any) -> int:
 
 @commands.command("speed")
 @click.option("--cell", "cells", multiple=True, help="A cell; module:attribute for your own. Repeatable.  [default: all of the catalogue]")
-@click.option("--engine", "engines", multiple=True, help="An engine. Repeatable.  [default: all but the reference]")
+@click.option("--engine", "engines", multiple=True, help="An engine. Repeatable.  [default: all but reference and rtrl]")
 @click.option("--shape", "shapes", multiple=True, metavar="T,B,I,U", help="Steps, batch, inputs, units. Repeatable.  [default: six shapes]")
 @click.option("--threads", "threads", multiple=True, type=int, help="Threads of every product. Repeatable.  [default: 1 and all cores]")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
@@ -71,13 +71,13 @@ def _ended(carried: Any) -> int:
 def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tuple[str, ...], threads: tuple[int, ...], dtype: str, device: str, replicas: int, repeats: int, out: Path | None, dry_run: bool) -> int:
     """Time cell x engine x shape x threads beside torch.nn; print the table, keep records, speed.csv and a page."""
     from suite.cells import ALIASES, CELLS
-    from suite.engines import ENGINES
+    from suite.engines import ENGINES, UNTIMED
     from suite.experiments.speed import timing
     from suite.launch import run as launch
     from suite.report.text import tables
     from suite.runs.machine import cores
 
-    all_cells, all_engines = [name for name in CELLS if name not in ALIASES], [name for name in ENGINES if name != "reference"]
+    all_cells, all_engines = [name for name in CELLS if name not in ALIASES], [name for name in ENGINES if name not in UNTIMED]
     settings = {"dtype": dtype, "replicas": replicas, "repeats": repeats}
     made = timing(cells or all_cells, engines or all_engines, shapes, threads or (1, cores()), settings)
     specs, folder = made.specs(device=device), launch.folder_of(made, out)

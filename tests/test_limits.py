@@ -75,6 +75,20 @@ def test_relu_rnn_is_the_rnn_where_tanh_is_linear():
     torch.testing.assert_close(one, other, atol=0, rtol=1e-8)
 
 
+def test_logistic_rnn_is_the_rnn_on_another_scale():
+    # s(v) = (1 + tanh(v / 2)) / 2, so its units are (1 + h) / 2 of an rnn that hears U / 4, W / 2 and half of b + U 1/2, from h = -1 on
+    params = drawn(suite.cell("rnn-logistic", UNITS))
+    half = {"a.x": params["a.x"] / 2, "a.h": params["a.h"] / 4, "a.b": (params["a.b"] + params["a.h"].sum(-1).unsqueeze(1) / 2) / 2}
+    x = torch.randn(T, 1, B, INPUTS, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    h, _ = unroll(suite.cell("rnn", UNITS), half, x, {"h": -torch.ones(1, B, UNITS, dtype=torch.float64)}, engine=ENGINES["reference"])
+    torch.testing.assert_close(outputs("rnn-logistic", params), (1 + h) / 2, atol=1e-12, rtol=1e-12)
+
+
+def test_rnn_logistic_by_hand():
+    found = worked("rnn-logistic", {"a.x": 0.5, "a.h": -2.0, "a.b": 0.1}, 3.0, {"h": 0.25})
+    assert found["h"] == pytest.approx(sigmoid(1.5 - 0.5 + 0.1), rel=1e-12)
+
+
 def test_z_keeps_the_old_state():
     for name in ("gru", "gru-cho"):
         cell = suite.cell(name, UNITS)
@@ -127,6 +141,7 @@ def test_gru_by_hand():
 @pytest.mark.parametrize(("name", "count"), [
     ("rnn", lambda x, h: h * (h + x + 1)),
     ("rnn-relu", lambda x, h: h * (h + x + 1)),
+    ("rnn-logistic", lambda x, h: h * (h + x + 1)),
     ("gru-cho", lambda x, h: 3 * ((x + h) * h + h)),
     ("gru", lambda x, h: 3 * ((x + h) * h + h) + h),
     ("lstm", lambda x, h: 4 * h * (h + x + 1)),
@@ -147,6 +162,7 @@ def test_multiply_adds_and_state(name, adds, state):
 CONTRACT = {
     "rnn": "a.x a.h a.b",
     "rnn-relu": "a.x a.h a.b",
+    "rnn-logistic": "a.x a.h a.b",
     "lstm": "z.x z.h z.b i.x i.h i.b f.x f.h f.b o.x o.h o.b",
     "lstm-peephole": "z.x z.h z.b i.x i.h i.b f.x f.h f.b o.x o.h o.b p_i p_f p_o",
     "gru": "r.x r.h r.b z.x z.h z.b n.x n.b m.h m.b",

@@ -1,5 +1,7 @@
 """Networks of cells: stacks, directions, residual links, dropout between layers, frozen parameters; padding, saving, loading."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -114,6 +116,8 @@ def test_layers_of_several_cells_are_their_cells_one_after_another(residual):
     params, x = double(network), normal(6, 2, 3)
     y = chained(network, params, x, residual)
     close(network(params, x), y @ params["readout.w"].mT + params["readout.b"])
+    close(replace(network, readout="last")(params, x), y[-1] @ params["readout.w"].mT + params["readout.b"])
+    close(replace(network, readout="mean")(params, x), y.mean(0) @ params["readout.w"].mT + params["readout.b"])
 
 
 def test_the_reverse_direction_reads_from_the_end():
@@ -217,8 +221,6 @@ def test_a_network_of_everything_is_saved_and_loaded(tmp_path):
 
 def test_own_cells_with_dropout_are_loaded_by_name(tmp_path):
     def mine(units):
-        from dataclasses import replace
-
         return replace(suite.cell("gru", units), name="mine")
 
     made = suite.cells.dropout(mine(4), 0.5)

@@ -1,23 +1,25 @@
 """The simple recurrent network: h = f(W x + U h(t-1) + b), W (units, inputs), U (units, units), b (1, units). Key: elman1990.
 
-Not `indrnn`, whose units hear only themselves.
+With the logistic for f it is the fully recurrent network of Williams & Zipser (williams1989), whose outputs are some of its
+units. Not `indrnn`, whose units hear only themselves.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, relu, tanh
+from torch import Tensor, relu, sigmoid, tanh
 
 from suite.cells.cell import Cell
 
 
 @dataclass(frozen=True)
 class RNN:
-    """One member of the family: its name and its non-linearity f."""
+    """One member of the family: its name, its non-linearity f and its source."""
 
     name: str
     f: Callable[[Tensor], Tensor]
+    paper: str = "elman1990"
 
     def step(self, a: Any, s: Any, p: Any) -> Any:
         """The new state is f of the one pre-activation."""
@@ -25,7 +27,7 @@ class RNN:
 
     def __call__(self, units: int) -> Cell:
         """The cell at a width."""
-        return Cell(self.name, (({"a": "x h b"}, self.step),), {"h": units}, paper="elman1990")
+        return Cell(self.name, (({"a": "x h b"}, self.step),), {"h": units}, paper=self.paper)
 
 
 CELLS = {
@@ -33,5 +35,6 @@ CELLS = {
     for variant in (
         RNN("rnn", tanh),  # equals torch.nn.RNN
         RNN("rnn-relu", relu),  # equals torch.nn.RNN(nonlinearity="relu"); nothing bounds its state
+        RNN("rnn-logistic", sigmoid, "williams1989"),
     )
 }

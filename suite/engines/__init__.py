@@ -1,13 +1,16 @@
 """Loops that carry a cell through time. `reference` is the definition; the others equal it or refuse in words."""
 
-from suite.engines import hoisted, reference, scan, vendor
+from suite.engines import hoisted, reference, rtrl, scan, vendor
 from suite.engines.engine import Engine, Refused
 from suite.engines.torch_nn import from_torch, to_torch
 from suite.engines.unroll import unroll
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (reference.ENGINE, hoisted.ENGINE, vendor.ENGINE, scan.ENGINE)}
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (reference.ENGINE, hoisted.ENGINE, vendor.ENGINE, scan.ENGINE, rtrl.ENGINE)}
 
 # what "best" tries, the first that does not refuse; resolved when a run is planned, never while it runs
 BEST = ("scan", "vendor", "hoisted")
 
-__all__ = ["BEST", "ENGINES", "Engine", "Refused", "from_torch", "to_torch", "unroll"]
+# what `carrousel speed` times only where it is named: the definition, and the one whose cost grows with the square of the state
+UNTIMED = ("reference", "rtrl")
+
+__all__ = ["BEST", "ENGINES", "UNTIMED", "Engine", "Refused", "from_torch", "to_torch", "unroll"]
