@@ -238,3 +238,13 @@ def test_everything_at_once_trains_and_replicas_stay_themselves():
     assert runs[1].curve == alone.curve
     assert runs[0].curve != alone.curve
     assert all(torch.equal(runs[1].weights[name], alone.weights[name]) for name in alone.weights)
+
+
+def test_a_fully_recurrent_network_learns_forwards_in_time_as_backwards():
+    """1989: outputs are units of the pool, a weight is fixed, sensitivities are carried along."""
+    network = suite.network("rnn-logistic", 6, inputs=1, outputs=2, readout="every", linear=False, frozen=("0.a.h[0, 1]",))
+    runs = {engine: fit(network, TASK, [0, 1], Optimiser(name="sgd", lr=0.5), batch=2, steps=10, evaluate_every=5, engine=engine, dtype=torch.float64) for engine in ("rtrl", "hoisted")}
+    for one, other in zip(*runs.values(), strict=True):
+        for name, value in one.weights.items():
+            torch.testing.assert_close(value, other.weights[name], atol=1e-10, rtol=1e-8)
+        assert torch.equal(one.weights["0.a.h"][0, 0, 1], network.start(one.seed)["0.a.h"][0, 0, 1].double())
