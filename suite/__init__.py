@@ -4,7 +4,7 @@ The public face, loaded when it is used:
 
     cell, unroll, from_torch, to_torch, Refused     cells and the engines that run them
     task, network, fit, gradient_flow               what is learnt, by what, the training loop, how far gradients reach
-    run, load                                       experiments from a notebook; saved weights
+    Optimiser, run, load, save                      learning rates, experiments from a notebook, weights on disk
 """
 
 import importlib
@@ -23,7 +23,9 @@ FACE = {
     "network": "suite.training.network",
     "fit": "suite.training.fit",
     "gradient_flow": "suite.training.gradient_flow",
+    "Optimiser": "suite.runs.spec",
     "load": "suite.training.weights",
+    "save": "suite.training.weights",
     "run": "suite.launch.run",
 }
 

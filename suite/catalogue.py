@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,17 @@ def cell(name: str, units: int, own: Mapping[str, Callable[[int], Cell]] | None 
     """
     from suite.cells import CELLS, Cell, dropout
 
-    name, given = names.parse_call(name)
+    name, given = (name, {}) if name in (own or {}) else names.parse_call(name)
+    if "units" in given:
+        raise ValueError(f"cell '{name}': its units are said apart from its name, not as an argument")
     dropped = {key: given.pop(key) for key in DROPOUT if key in given}
     factory = names.resolve(name, {**CELLS, **(own or {})}, "cell")
     if not callable(factory):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell, not a {type(factory).__name__}")
     try:
+        unasked = [key for key in given if key not in inspect.signature(factory).parameters]
+        if unasked:
+            raise ValueError(names.unknown(unasked[0], [*list(inspect.signature(factory).parameters)[1:], *DROPOUT], f"argument of cell '{name}',"))
         made = names.call(factory, name, {"units": units, **given}, "cell") if given else factory(units)
     except ValueError:
         raise
@@ -43,20 +49,23 @@ def cell(name: str, units: int, own: Mapping[str, Callable[[int], Cell]] | None 
         raise ValueError(f"cell '{name}' cannot be made at {units} units: {type(error).__name__}: {error}") from None
     if not isinstance(made, Cell):
         raise ValueError(f"cell '{name}' must be a callable units -> Cell; it returned {type(made).__name__}")
-    if dropped and not isinstance(dropped.get("drop"), float):
+    if dropped and "drop" not in dropped:
         raise ValueError(f"cell '{name}': recurrent dropout needs its rate, as in {name}(drop=0.25), and may say on which place and for each 'step' or 'sequence'")
     return dropout(made, dropped.pop("drop"), **dropped) if dropped else made
 
 
 def canonical_cell(name: str) -> str:
-    """A cell's name as records carry it: no alias, arguments in order.
+    """A cell's name as records carry it: no alias, arguments in order, those of dropout all written out.
 
     >>> canonical_cell("lstm-np( on='memory',drop=.5)")
-    "lstm(drop=0.5, on='memory')"
+    "lstm(drop=0.5, each='step', on='memory')"
     """
-    from suite.cells import ALIASES
+    from suite.cells import ALIASES, dropout
 
     base, given = names.parse_call(name)
+    rate = {key: given.pop(key) for key in DROPOUT if key in given}
+    if "drop" in rate:
+        given |= names.arguments(dropout, {key: value for key, value in rate.items() if key != "drop"}) | {"drop": rate["drop"]}
     return names.format_call(ALIASES.get(base, base), given)
 
 

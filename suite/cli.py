@@ -33,14 +33,10 @@ def commands() -> None:
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
 def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool) -> int:
-    """Run EXPERIMENT (see `carrousel list experiments`) and print the path of its page."""
-    from suite.experiments import EXPERIMENTS
+    """Run EXPERIMENT (see `carrousel list experiments`, or module:attribute for your own) and print the path of its page."""
     from suite.launch import run as launch
-    from suite.names import unknown
 
-    if experiment not in EXPERIMENTS:
-        raise ValueError(unknown(experiment, EXPERIMENTS, "experiment"))
-    made = EXPERIMENTS[experiment]
+    made = launch.experiment_of(experiment)
     specs, folder = made.specs(cells, tasks, seeds, device, engine, units, speed), launch.folder_of(made, out)
     if dry_run:
         _show(*launch.prepare(specs, folder))

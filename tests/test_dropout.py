@@ -109,16 +109,20 @@ def test_names_and_refusals():
     assert suite.cell("lstm(drop=0.25)", 4).name == "lstm(drop=0.25, each='step', on='candidate')"
     assert suite.cell(suite.cell("lstm(drop=0.25)", 4).name, 4) == suite.cell("lstm(drop=0.25)", 4)
     for name, sentence in {
-        "gru(drop=0.5, on='memory')": "cell 'gru' has no memory that could be dropped apart from its output",
+        "gru(drop=0.5, on='memory')": "cell 'gru' has no memory that could be dropped: its equations mark none by d(a, \"c\", …)",
         "rnn(drop=0.5)": "cell 'rnn' has no candidate that could be dropped",
-        "min-gru(drop=0.5, on='state')": "cell 'min-gru' has no state that could be dropped",
-        "lstm(drop=1.0)": "needs a rate from 0 to less than 1",
+        "min-gru(drop=0.5, on='state')": "cell 'min-gru' has no state that could be dropped: no row hears its output",
+        "lstm(drop=1)": "recurrent dropout needs a rate between 0 and 1, not 1",
+        "lstm(drop=0)": "between 0 and 1, not 0; without dropout it is 'lstm' alone",
+        "lstm(drop='x')": "between 0 and 1, not 'x'",
+        "lstm(drop=0.5, on=['a'])": r"not \['a'\]",
+        "lstm(units=4)": "its units are said apart from its name",
         "lstm(drop=0.5, each='batch')": "one for each 'step' or 'sequence', not 0.5 and 'batch'",
         "lstm(drop=0.5, on='gate')": "recurrent dropout is on 'candidate', 'memory' or 'state', not 'gate'",
         "lstm(on='memory')": "needs its rate",
-        "lstm(dropp=0.5)": "unknown argument of cell 'lstm', 'dropp'",
+        "lstm(dropp=0.5)": "unknown argument of cell 'lstm', 'dropp'; did you mean 'drop'? known: drop, on, each",
     }.items():
-        with pytest.raises(ValueError, match=sentence.replace("(", r"\(")):
+        with pytest.raises(ValueError, match=sentence.replace("(", r"\(").replace("?", r"\?").replace(")", r"\)")):
             suite.cell(name, 4)
 
 
@@ -139,14 +143,14 @@ def test_a_cell_from_outside_takes_part_by_saying_where():
 
 def test_masks_of_a_replica_depend_on_its_seed_and_step_alone():
     wanted = suite.network(["lstm(drop=0.5)", "gru(drop=0.25, each='sequence', on='state')"], 8, inputs=3, outputs=2, dropout=0.5).masks()
-    assert list(wanted) == ["0.d_g", "1.below", "1.d_h"]
+    assert list(wanted) == ["0.d_g", "below.1", "1.d_h"]
     together = drawn(wanted, [3, 0, 8], 7, 5, 2, torch.zeros(1))
     for place, seed in enumerate((3, 0, 8)):
         alone = drawn(wanted, [seed], 7, 5, 2, torch.zeros(1))
         assert all(torch.equal(together[name][:, place : place + 1], alone[name]) for name in wanted)
     other = drawn(wanted, [3], 8, 5, 2, torch.zeros(1))
     assert not torch.equal(together["0.d_g"][:, :1], other["0.d_g"])
-    assert {name: tuple(value.shape) for name, value in together.items()} == {"0.d_g": (5, 3, 2, 8), "1.below": (5, 3, 2, 8), "1.d_h": (1, 3, 2, 8)}
+    assert {name: tuple(value.shape) for name, value in together.items()} == {"0.d_g": (5, 3, 2, 8), "below.1": (5, 3, 2, 8), "1.d_h": (1, 3, 2, 8)}
 
 
 def test_rates_and_scales_are_those_asked_for():
@@ -154,8 +158,8 @@ def test_rates_and_scales_are_those_asked_for():
     masks = drawn(wanted, [0], 1, 50, 64, torch.zeros(1, dtype=torch.float64))
     assert masks["0.d_g"].unique().tolist() == [0.0, 1.0]  # nothing is scaled up inside the recurrence
     assert float(masks["0.d_g"].mean()) == pytest.approx(0.8, abs=0.005)  # 102,400 draws: 4 standard errors
-    assert masks["1.below"].unique().tolist() == [0.0, 4.0]
-    assert float(masks["1.below"].mean()) == pytest.approx(1.0, abs=0.03)
+    assert masks["below.1"].unique().tolist() == [0.0, 4.0]
+    assert float(masks["below.1"].mean()) == pytest.approx(1.0, abs=0.03)
 
 
 def test_evaluation_scales_as_the_paper_says():

@@ -135,12 +135,12 @@ def test_the_reverse_direction_reads_from_the_end():
 def test_dropout_between_layers_acts_in_training_and_on_what_the_layer_is_fed():
     network = suite.network(["rnn", "gru"], [5, 4], inputs=3, outputs=2, dropout=0.5)
     params, x = double(network), normal(6, 2, 3)
-    assert {name: (m.width, m.drawn.rate, m.scaled) for name, m in network.masks().items()} == {"1.below": (5, 0.5, True)}
+    assert {name: (m.width, m.drawn.rate, m.scaled) for name, m in network.masks().items()} == {"below.1": (5, 0.5, True)}
     close(network(params, x), suite.network(["rnn", "gru"], [5, 4], inputs=3, outputs=2)(params, x))
     mask = (normal(6, 1, 2, 5) > 0).double() * 2
     below, _ = unroll(network.cells[0], {k[2:]: v for k, v in params.items() if k[:2] == "0."}, x.unsqueeze(1), engine=ENGINES["reference"])
     y, _ = unroll(network.cells[1], {k[2:]: v for k, v in params.items() if k[:2] == "1."}, below * mask, engine=ENGINES["reference"])
-    close(network.run(params, x, noise={"1.below": mask}).output, y[-1] @ params["readout.w"].mT + params["readout.b"])
+    close(network.run(params, x, noise={"below.1": mask}).output, y[-1] @ params["readout.w"].mT + params["readout.b"])
 
 
 def test_the_answer_may_be_units_of_the_pool():

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
+from suite.report import site
 from suite.runs import Costs, Optimiser, Point, Run, Score, SpeedSpec, Store, Timing, TrainSpec, curves, frame, where
 from suite.runs import run as run_module
 from suite.runs import schema as schema_module
@@ -145,6 +146,28 @@ def test_records_of_the_first_schema_get_todays_names_from_the_one_who_writes(tm
     assert not any(path.exists() for path in paths)
     assert (store.read()[0], store.migrate()) == (sorted(before, key=lambda run: run.file), {})
     assert (tmp_path / "half.json").exists()
+
+
+def test_a_result_is_never_given_up_for_an_older_record_of_its_run(tmp_path):
+    number, spec, _ = EARLIER["train"]
+    store, old = Store(tmp_path), tmp_path / f"{number}-{where().machine}.json"
+    for before, now, left in (("cut off", "done", "done"), ("done", "cut off", "done"), ("cut off", "failed: x", "failed: x")):
+        store.write(record(spec, now))
+        old.write_text(json.dumps(json.loads(earlier("train")) | {"status": before}))
+        store.migrate()
+        (kept,) = store.read()[0]
+        assert (kept.status, old.exists()) == (left, False)
+
+
+@pytest.mark.parametrize("name", ["quick", "speed"])
+def test_a_page_is_made_again_from_published_records(tmp_path, root, name):
+    folder = root / "reports" / "published" / name
+    site.publish(folder, tmp_path)
+    lines = (folder / "records.jsonl").read_text().splitlines()
+    again = (tmp_path / "records.jsonl").read_text().splitlines()
+    assert len(again) == len(lines)
+    assert {json.loads(line)["id"] for line in again} == {read(line).id for line in lines}
+    assert "other records of this folder" not in (tmp_path / "index.html").read_text()
 
 
 def test_published_records_of_the_first_schema_are_still_read(root):

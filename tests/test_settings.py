@@ -9,6 +9,9 @@ from suite.cells import digest
 from suite.experiments import Experiment, Recipe
 from suite.launch import run as launch
 from suite.launch.plan import complete, plan, together
+from suite.report.catalogue import read_catalogue
+from suite.report.summary import summaries
+from suite.report.ways import apart
 from suite.runs import Store, TrainSpec
 from suite.runs.spec import Above
 from suite.training.group import costs_of, network_of
@@ -32,10 +35,10 @@ def spec(**settings):
 def test_names_are_completed_and_the_network_is_the_one_described():
     whole, sentence = complete(spec(**WHOLE))
     assert sentence is None
-    assert whole.cell == "lstm(drop=0.5)"
+    assert whole.cell == "lstm(drop=0.5, each='step', on='candidate')"
     assert whole.cell_digest == digest(suite.cell("lstm(drop=0.5)", 4))
     (above,) = whole.above
-    assert (above.cell, above.cell_digest) == ("gru(drop=0.25, on='state')", digest(suite.cell("gru(drop=0.25, on='state')", 4)))
+    assert (above.cell, above.cell_digest) == ("gru(drop=0.25, each='step', on='state')", digest(suite.cell("gru(drop=0.25, on='state')", 4)))
     wanted = suite.network(
         ["lstm(drop=0.5)", "lstm(drop=0.5)", "gru(drop=0.25, on='state')"],
         4,
@@ -52,7 +55,7 @@ def test_names_are_completed_and_the_network_is_the_one_described():
 
 @pytest.mark.parametrize(("name", "value"), [*((name, value) for name, value in WHOLE.items()), ("linear", False)])
 def test_what_the_network_is_keeps_specs_apart(name, value):
-    pair = [complete(spec(**changed))[0] for changed in ({}, {name: value})]
+    pair = [complete(spec(**{"layers": 2, **changed}))[0] for changed in ({}, {name: value if name != "layers" else 3})]
     assert pair[0].id != pair[1].id
     assert len(together(pair)) == 2
 
@@ -80,8 +83,8 @@ def test_an_experiment_with_all_of_it_runs_is_found_again_and_its_weights_are_re
     launch.carry_out(made, made.specs(), tmp_path, "carrousel run whole", save_weights=True)
     runs, skipped = Store(tmp_path / "runs").read()
     assert ([run.status for run in runs], skipped) == (["done", "done"], [])
-    assert runs[0].spec.above[0].cell == "gru(drop=0.25, on='state')"
-    assert [entry["name"] for entry in json.loads((tmp_path / "catalogue.json").read_text())["cells"]] == ["gru(drop=0.25, on='state')", "lstm(drop=0.5)"]
+    assert runs[0].spec.above[0].cell == "gru(drop=0.25, each='step', on='state')"
+    assert [entry["name"] for entry in json.loads((tmp_path / "catalogue.json").read_text())["cells"]] == ["gru(drop=0.25, each='step', on='state')", "lstm(drop=0.5, each='step', on='candidate')"]
     again = plan(made.specs(), runs, runs[0].where.machine)
     assert (again.missing, len(again.found)) == (0, 2)
     network, _ = suite.load(tmp_path / "weights" / f"{runs[0].id}.safetensors")
@@ -89,3 +92,27 @@ def test_an_experiment_with_all_of_it_runs_is_found_again_and_its_weights_are_re
     page = (tmp_path / "index.html").read_text()
     assert "bidirectional" in page
     assert "init orthogonal+keep" in page
+
+
+def test_networks_of_one_cell_built_in_several_ways_are_several_contestants(tmp_path):
+    ways = ({}, {"bidirectional": True}, {"init": "keep"})
+    made = Experiment("ways", "Which?", ("rnn",), tuple(Recipe(EVERY, {"units": 4, "batch": 8, "steps": 6, "evaluate_every": 6, **way}) for way in ways), seeds=2)
+    carried = launch.carry_out(made, made.specs(), tmp_path, "carrousel run ways")
+    assert {run.spec.cell for run in carried.runs} == {"rnn"}
+    assert sorted({run.spec.cell for run in apart(carried.runs)}) == ["rnn", "rnn, bidirectional", "rnn, init keep"]
+    (summary,) = summaries(apart(carried.runs), read_catalogue(tmp_path).tasks, ["rnn", "rnn, bidirectional", "rnn, init keep"])
+    assert [(score.cell, len(score.values), score.parameters) for score in summary.scores] == [("rnn", 2, 34), ("rnn, bidirectional", 2, 66), ("rnn, init keep", 2, 34)]
+
+
+def test_an_experiment_from_outside_is_run_by_its_module(tmp_path, monkeypatch):
+    (tmp_path / "theirs.py").write_text(
+        "from suite.experiments import Experiment, Recipe\n"
+        f"mine = Experiment('mine', 'Does it run?', ('rnn',), (Recipe({EVERY!r}, {{'units': 4, 'batch': 8, 'steps': 6, 'evaluate_every': 6}}),), seeds=1)\n"
+        "other = 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert launch.experiment_of("theirs:mine").question == "Does it run?"
+    with pytest.raises(ValueError, match="experiment 'theirs:other' must be a suite.experiments.Experiment, not a int"):
+        launch.experiment_of("theirs:other")
+    with pytest.raises(ValueError, match="unknown experiment 'quik'; did you mean 'quick'"):
+        launch.experiment_of("quik")

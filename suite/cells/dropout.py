@@ -11,6 +11,7 @@ three, so that what is compared is the place alone. Keys: semeniuta2016, moon201
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +23,11 @@ from torch import Tensor
 from suite.cells.cell import Affine, Cell, Mask
 
 PLACES = {"candidate": "d_g", "memory": "d_c", "state": "d_h"}
+WHY = {
+    "candidate": 'its equations mark none by d(a, "g", …)',
+    "memory": 'its equations mark none by d(a, "c", …), as those of a cell whose memory is its output',
+    "state": "no row hears its output",
+}
 
 
 def d(a: Any, what: str, value: Tensor) -> Tensor:
@@ -55,11 +61,14 @@ def dropout(cell: Cell, rate: float, on: str = "candidate", each: str = "step") 
     >>> made.name, made.masks
     ("lstm(drop=0.25, each='sequence', on='memory')", {'d_c': Mask(rate=0.25, each='sequence')})
     """
-    if on not in PLACES:
+    if on not in [*PLACES]:
         raise ValueError(f"recurrent dropout is on 'candidate', 'memory' or 'state', not {on!r}")
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1:
+        raise ValueError(f"recurrent dropout needs a rate between 0 and 1, not {rate!r}; without dropout it is '{cell.name}' alone")
     if cell.masks:
         raise ValueError(f"cell '{cell.name}' has noise of its own already, in {', '.join(cell.masks)}")
-    outputs = tuple(name for name in cell.state if name.startswith("h"))
+    output = next(iter(cell.state))
+    outputs = tuple(name for name in cell.state if name == output or re.fullmatch(r"h\d+", name))  # a stack has several
     stages = list(cell.stages)
     if on == "state":
         masks = {f"d_{name}": Mask(rate, each) for name in outputs}
@@ -73,7 +82,7 @@ def dropout(cell: Cell, rate: float, on: str = "candidate", each: str = "step") 
     name = f"{cell.name[:-1]}, {inside})" if cell.name.endswith(")") else f"{cell.name}({inside})"
     made = replace(cell, name=name, stages=tuple(stages), width={**cell.width, **width}, masks=masks)
     if not heard(made, tuple(masks)):
-        raise ValueError(f"cell '{cell.name}' has no {on} that could be dropped" + (" apart from its output" if on == "memory" else ""))
+        raise ValueError(f"cell '{cell.name}' has no {on} that could be dropped: " + WHY[on])
     return made
 
 

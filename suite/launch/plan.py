@@ -108,8 +108,11 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
         if task.tokens and not spec.embedding:
             filled["embedding"] = spec.units
         carries(task, spec.bidirectional, spec.stateful, spec.reset_every)
-        network_of(spec.model_copy(update=filled), cell.takes or task.inputs, task.outputs)
-        sentence = sentence or unfit(lambda: network_of(spec.model_copy(update=filled), task.inputs, task.outputs).shapes()) or unavailable(task)
+        whole = spec.model_copy(update=filled)
+        misfit = unfit(network_of(whole.model_copy(update={"frozen": ()}), task.inputs, task.outputs).shapes)
+        if misfit is None:
+            network_of(whole, task.inputs, task.outputs)  # says what cannot be frozen
+        sentence = sentence or misfit or unavailable(task)
     else:
         sentence = sentence or unfit(lambda: cell.shapes(spec.inputs))
     return spec.model_copy(update=filled), sentence

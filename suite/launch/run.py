@@ -59,11 +59,17 @@ def run(
     workers: int | None = None,
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
-    made = EXPERIMENTS.get(experiment, experiment) if isinstance(experiment, str) else experiment
-    if isinstance(made, str):
-        raise ValueError(names.unknown(made, EXPERIMENTS, "experiment"))
+    made = experiment_of(experiment)
     specs = made.specs(cells, tasks, seeds, device, engine, units, speed)
     return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
+
+
+def experiment_of(experiment: str | Experiment) -> Experiment:
+    """The experiment of a name, or of an outsider's `module:attribute`."""
+    made = names.resolve(experiment, EXPERIMENTS, "experiment") if isinstance(experiment, str) else experiment
+    if not isinstance(made, Experiment):
+        raise ValueError(f"experiment '{experiment}' must be a suite.experiments.Experiment, not a {type(made).__name__}")
+    return made
 
 
 def layers_of(spec: TrainSpec | SpeedSpec) -> list[tuple[str, int]]:
@@ -100,7 +106,8 @@ def carry_out(
     """Run what is missing, one record a run as soon as it ends, then write the page."""
     with writable(out):
         for old, new in Store(out / "runs").migrate().items():
-            if (kept_weights := out / "weights" / f"{old}.safetensors").exists():
+            kept_weights = out / "weights" / f"{old}.safetensors"
+            if kept_weights.exists() and not kept_weights.with_stem(new).exists():
                 kept_weights.rename(kept_weights.with_stem(new))
         todo, here = prepare(specs, out, save_weights)
         cells = describe.describe_cells({name: units for spec in specs for name, units in layers_of(spec)})  # a cell that cannot be described says so now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,8 @@ from suite.report.style import Look, shown, spread
 from suite.report.summary import summaries
 from suite.report.text import brief, repeats
 from suite.report.timings import means, shapes, table
-from suite.runs import Run, SpeedSpec, Store, TrainSpec
+from suite.report.ways import apart, settings
+from suite.runs import Run, SpeedSpec, Store
 from suite.runs.run import read
 from suite.runs.store import replace, write_lines
 
@@ -28,7 +29,7 @@ def render(folder: Path) -> Path:
     catalogue = read_catalogue(folder)
     runs, skipped = records(folder)
     wanted = None if catalogue.runs is None else set(catalogue.runs)
-    shown_runs = [run for run in runs if wanted is None or run.file in wanted]
+    shown_runs = [run for run, file in runs if wanted is None or {file, run.file} & wanted]
     if len(shown_runs) < len(runs):
         skipped.append(f"{len(runs) - len(shown_runs)} other records of this folder belong to other commands or earlier settings and are not on this page")
     if any(isinstance(run.spec, SpeedSpec) for run in shown_runs):
@@ -42,19 +43,24 @@ def publish(folder: Path, target: Path) -> Path:
     """Page, catalogue and records as one sorted JSONL, in a folder to be committed."""
     target.mkdir(parents=True, exist_ok=True)
     catalogue = read_catalogue(folder)
-    write_lines(target / RECORDS, [run for run in records(folder)[0] if catalogue.runs is None or run.file in catalogue.runs])
-    shutil.copyfile(folder / "catalogue.json", target / "catalogue.json")
+    chosen = [run for run, file in records(folder)[0] if catalogue.runs is None or {file, run.file} & set(catalogue.runs)]
+    write_lines(target / RECORDS, chosen)
+    described = json.loads((folder / "catalogue.json").read_bytes())
+    named = {"runs": sorted(run.file for run in chosen)} if catalogue.runs is not None else {}  # an earlier schema called them otherwise
+    replace(target / "catalogue.json", json.dumps(described | named, indent=1, allow_nan=False) + "\n")
     return render(target)
 
 
-def records(folder: Path) -> tuple[list[Run], list[str]]:
-    """Every record of a folder, one file each or one line each, and a sentence for what was skipped."""
-    runs, skipped = Store(folder / "runs").read()
+def records(folder: Path) -> tuple[list[tuple[Run, str]], list[str]]:
+    """Every record of a folder, one file each or one line each, with the name it was written under, and a sentence for what was skipped."""
+    found, skipped = Store(folder / "runs").named()
+    runs = [(run, path.name) for run, path in found]
     sentences = [f"{path.name}: {reason}" for path, reason in skipped]
     lines = folder / RECORDS
     for number, line in enumerate(lines.read_text(encoding="utf-8").splitlines() if lines.exists() else [], start=1):
         try:
-            runs.append(read(line))
+            run = read(line)
+            runs.append((run, f"{json.loads(line)['id']}-{run.where.machine}.json"))
         except ValueError as error:
             sentences.append(f"{RECORDS}, line {number}: {error}")
     return runs, sentences
@@ -62,7 +68,9 @@ def records(folder: Path) -> tuple[list[Run], list[str]]:
 
 def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> str:
     """The whole page."""
-    cells = list(dict.fromkeys([*(entry.name for entry in catalogue.cells), *(run.spec.cell for run in runs)]))
+    runs = apart(runs)
+    ran = {run.spec.cell for run in runs}
+    cells = list(dict.fromkeys([*(entry.name for entry in catalogue.cells if entry.name in ran), *(run.spec.cell for run in runs)]))  # a layer above is no contestant
     look = Look(cells, sorted({run.spec.engine for run in runs if isinstance(run.spec, SpeedSpec)}))
     tasks = [
         {
@@ -95,30 +103,6 @@ def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> s
         machines={run.where.machine: run.where for run in runs}.values(),
         css=(Path(__file__).parent / "static" / "page.css").read_text(encoding="utf-8"),
     )
-
-
-def settings(runs: Sequence[Run], task: str) -> list[str]:
-    """How a task was trained, once for each way it was."""
-    ways = Counter()  # type: ignore[var-annotated]
-    for run in runs:
-        if isinstance(run.spec, TrainSpec) and run.spec.task == task:
-            s, o = run.spec, run.spec.optimiser
-            ways[
-                f"{s.units} units{f', {s.layers} layers' if s.layers > 1 else ''}{f', embedding {s.embedding}' if s.embedding else ''}, readout {s.readout}, {built(s)}"
-                f"{o.name} at {o.lr:g} ({o.schedule}){f', gradients clipped at norm {o.clip_norm:g}' if o.clip_norm else ''}, batch {s.batch}, {s.steps:,} updates, engine {s.engine}"
-            ] += 1
-    return [way for way, _ in ways.most_common()]
-
-
-def built(spec: TrainSpec) -> str:
-    """What a network has beside the plain one, in words."""
-    said = [f"above {', '.join(f'{layer.cell} of {layer.units}' for layer in spec.above)}"] if spec.above else []
-    said += [name for name in ("bidirectional", "residual", "stateful") if getattr(spec, name)]
-    said += [f"dropout {spec.dropout:g} between layers"] if spec.dropout else []
-    said += ["no linear readout"] if not spec.linear else []
-    said += [f"init {spec.init}"] if spec.init != "default" else []
-    said += [f"frozen {', '.join(spec.frozen)}"] if spec.frozen else []
-    return "".join(f"{each}, " for each in said)
 
 
 def not_run(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -29,25 +29,32 @@ class Store:
 
     def read(self) -> tuple[list[Run], list[Skipped]]:
         """Every record, by file name, and every file that was not one."""
+        found, skipped = self.named()
+        return [run for run, _ in found], skipped
+
+    def named(self) -> tuple[list[tuple[Run, Path]], list[Skipped]]:
+        """The same, each with its file."""
         runs, skipped = [], []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                runs.append(one(path))
+                runs.append((one(path), path))
             except (OSError, ValueError) as error:
                 skipped.append(Skipped(path, str(error)))
         return runs, skipped
 
     def migrate(self) -> dict[str, str]:
-        """Give records of an earlier schema the name and the form of today's; their ids, old -> new. Only the one who writes may ask."""
+        """Give records of an earlier schema the name and the form of today's; their ids, old -> new. Only the one who writes may ask.
+
+        Of an old record and a new one of the same run, the new one stays unless only the old one is a result.
+        """
+        found, _ = self.named()
+        today = {run.file: run for run, path in found if run.file == path.name}
         renamed = {}
-        for path in sorted(self.folder.glob("*.json")):
-            try:
-                run = one(path)
-            except (OSError, ValueError):
-                continue
+        for run, path in found:
             if run.file != path.name:
                 renamed[path.stem.partition("-")[0]] = run.id
-                self.write(run)
+                if run.file not in today or (run.done and not today[run.file].done):
+                    self.write(run)
                 path.unlink()
         return renamed
 

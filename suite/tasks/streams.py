@@ -69,10 +69,14 @@ def contiguous(splits: Callable[[str], tuple[Tensor, Tensor]], length: int) -> B
     >>> [batch.x.T.tolist() for batch in contiguous(lambda split: (ten, ten), length=3)("train", 2, torch.Generator())]
     [[[0, 1, 2], [5, 6, 7]], [[3, 4], [8, 9]]]
     """
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise ValueError(f"pieces must be of 1 or more steps, not {length!r}")
 
     def batches(split: str, size: int, generator: torch.Generator) -> Iterator[Batch]:
         del generator
         x, y = splits(_known(split, DRAWN))
+        if len(x) != len(y):
+            raise ValueError(f"a sequence of {len(x)} steps has {len(y)} answers; there must be one a step")
         steps = len(x) // size
         if not steps:
             raise ValueError(f"a sequence of {len(x)} steps cannot be cut into {size} rows")

@@ -43,7 +43,7 @@ class Fitted:
     best_step: int = 0
     validation: float | None = None
     test: float | None = None
-    weights: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
 
 def fit(
@@ -85,6 +85,12 @@ def fit(
     if any(seed < 0 for seed in seeds):
         raise ValueError(f"seeds must be 0 or more, not {min(seeds)}")
     rules = [optimiser] * len(seeds) if isinstance(optimiser, Optimiser) else list(optimiser)
+    for thing, kind, made in ((network, Network, "suite.network"), (task, Task, "suite.task"), *((rule, Optimiser, "suite.Optimiser") for rule in rules)):
+        if not isinstance(thing, kind):
+            raise ValueError(f"fit takes what {made}(…) makes, not {thing!r}")
+    if (network.inputs, network.outputs, bool(network.embedding)) != (task.inputs, task.outputs, task.tokens):
+        wanted = f"{task.inputs} {'tokens, embedded,' if task.tokens else 'inputs'} and {task.outputs} outputs"
+        raise ValueError(f"task '{task.name}' has {wanted}; the network has {network.inputs} {'tokens' if network.embedding else 'inputs'} and {network.outputs} outputs")
     if not seeds or len(rules) != len(seeds):
         raise ValueError(f"fit needs one or more seeds and as many optimisers, not {len(seeds)} and {len(rules)}")
     if min(batch, steps, evaluate_every) < 1:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from suite.names import unknown
 
-Index = tuple[slice | int, ...]
+Index = tuple[slice, ...]
 
 
 def trained(shapes: Mapping[str, tuple[int, int]], frozen: Sequence[str]) -> dict[str, Tensor]:
@@ -22,25 +22,35 @@ def trained(shapes: Mapping[str, tuple[int, int]], frozen: Sequence[str]) -> dic
              [ True,  True]]]), '0.a.b': tensor([[[False, False]]])}
     """
     moves = {name: torch.ones(1, *shape, dtype=torch.bool) for name, shape in shapes.items()}
-    for text in frozen:
+    for text in (frozen,) if isinstance(frozen, str) else frozen:
         pattern, bracket, inside = text.partition("[")
         names = [name for name in shapes if fnmatchcase(name, pattern.strip())]
         if not names:
             raise ValueError(f"nothing to freeze: {unknown(pattern.strip(), shapes, 'parameter')}")
         for name in names:
             try:
-                moves[name][(slice(None), *(entries(bracket + inside) if bracket else ()))] = False
-            except (ValueError, IndexError, SyntaxError, AttributeError):
+                chosen = moves[name][(slice(None), *(entries(bracket + inside) if bracket else ()))]
+                if not chosen.numel():
+                    raise IndexError
+                chosen.fill_(False)
+            except (ValueError, IndexError, SyntaxError):
                 raise ValueError(f"cannot freeze '{text}': '{name}' has shape {shapes[name]}; name entries as in {name}[0, 1:3]") from None
+    if not any(move.any() for move in moves.values()):
+        raise ValueError(f"all parameters are frozen by {', '.join(frozen)}: nothing is left to train")
     return moves
 
 
 def entries(text: str) -> Index:
     """The index written in brackets: whole numbers and ranges."""
-    index = ast.parse(f"x{text}", mode="eval").body.slice  # type: ignore[attr-defined]
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    return tuple(_range(part) if isinstance(part, ast.Slice) else int(ast.literal_eval(part)) for part in parts)
+    body = ast.parse(f"x{text}", mode="eval").body
+    if not isinstance(body, ast.Subscript) or not isinstance(body.value, ast.Name):
+        raise ValueError
+    parts = body.slice.elts if isinstance(body.slice, ast.Tuple) else [body.slice]
+    return tuple(slice(*(None if bound is None else _whole(bound) for bound in (part.lower, part.upper, part.step))) if isinstance(part, ast.Slice) else slice(_whole(part), _whole(part) + 1 or None) for part in parts)
 
 
-def _range(part: ast.Slice) -> slice:
-    return slice(*(None if bound is None else int(ast.literal_eval(bound)) for bound in (part.lower, part.upper, part.step)))
+def _whole(node: ast.expr) -> int:
+    value = ast.literal_eval(node)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError
+    return value

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from suite.cells import Cell
 
 SEEN = "seen"
+LOGISTIC = (torch.sigmoid, Tensor.sigmoid, torch.special.expit)
 
 
 class Watched(NamedTuple):
@@ -23,7 +24,7 @@ class Watched(NamedTuple):
 
 
 class Logistics(TorchFunctionMode):
-    """Notes the result of every call of `torch.sigmoid`."""
+    """Notes the result of every logistic."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +32,7 @@ class Logistics(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        if function is torch.sigmoid:
+        if function in LOGISTIC:
             self.found.append(result)
         return result
 

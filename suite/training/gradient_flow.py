@@ -41,13 +41,18 @@ class Flow:
 
     def saturated(self, row: str, margin: float = 0.1) -> tuple[float, float]:
         """The shares of a gate's values below `margin` and above 1 - `margin`."""
-        said = self.gates[row]
+        said = self._said(row)
         said = said[said.isfinite()]
         return float((said < margin).float().mean()), float((said > 1 - margin).float().mean())
 
     def active(self, row: str) -> float:
         """The mean of a gate over steps, sequences and units."""
-        return float(self.gates[row].nanmean())
+        return float(self._said(row).nanmean())
+
+    def _said(self, row: str) -> Tensor:
+        if row not in self.gates:
+            raise ValueError(f"no gate '{row}'; gates are {', '.join(self.gates) or 'none'}")
+        return self.gates[row]
 
     def time_constants(self, row: str | None = None) -> Tensor:
         """Steps after which a unit has forgotten all but 1/e, (W,): -1 over the mean logarithm of what a gate keeps.
@@ -59,7 +64,7 @@ class Flow:
             raise ValueError(f"no gate {f'{row!r} that ' if row else ''}keeps the memory; gates are {', '.join(self.gates) or 'none'}")
         said = self.gates[keepers[0]]
         kept = said if self.roles[keepers[0]] == "keep" else 1 - said
-        return -1 / kept.clamp(min=torch.finfo(kept.dtype).tiny).log().nanmean((0, 1))
+        return 1 / kept.clamp(min=torch.finfo(kept.dtype).tiny).log().nanmean((0, 1)).abs()
 
 
 @dataclass(frozen=True)
@@ -105,16 +110,17 @@ def gradient_flow(network: Network, batch: Batch, params: Mapping[str, Tensor] |
         found.append(_flow(cell, own, x.detach(), run["mask"], run["noise"], batch.mask.shape[1]))
         return unroll(cell, own, x, state, **run)
 
-    x = batch.x if network.embedding else batch.x.to(next(iter(params.values())).dtype)
+    like = next(iter(params.values()))
+    batch = batch.to(like.device)
     with torch.no_grad():
-        network.run(params, x, batch.mask, ENGINE, through=through)
+        network.run(params, batch.x if network.embedding else batch.x.to(like.dtype), batch.mask, ENGINE, through=through)
     names = [layer.prefix.removesuffix(".") for ways in network.layers for layer in ways]
     return dict(zip(names, found, strict=True))
 
 
 def _flow(cell: Cell, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None, noise: Mapping[str, Tensor], batch: int) -> Flow:
     x, noise = x[:, :, :batch], {name: value[:, :, :batch] for name, value in noise.items()}
-    valid = torch.ones(len(x), 1, batch, dtype=torch.bool) if mask is None else mask[:, :, :batch]
+    valid = torch.ones(len(x), 1, batch, dtype=torch.bool, device=x.device) if mask is None else mask[:, :, :batch]
     seen = watched(cell)
     y, _ = unroll(seen.cell, params, x, engine=ENGINE, mask=valid, noise=noise)
     y = torch.where(valid.unsqueeze(-1), y, torch.nan)
@@ -126,8 +132,8 @@ def _norms(cell: Cell, params: Mapping[str, Tensor], x: Tensor, valid: Tensor, n
     """Spectral norms by lag. A replica stands for an output: one reverse gives the gradients of as many as there are replicas."""
     length, batch, moved = len(x), x.shape[2], nudged(cell)
     rows: dict[str, list[Tensor]] = {name: [] for name in cell.state}
-    for outputs in torch.eye(cell.units, dtype=x.dtype).split(AT_ONCE):
-        nudges = {f"nudge_{name}": torch.zeros(length, len(outputs), batch, width, dtype=x.dtype, requires_grad=True) for name, width in cell.state.items()}
+    for outputs in torch.eye(cell.units, dtype=x.dtype, device=x.device).split(AT_ONCE):
+        nudges = {f"nudge_{name}": torch.zeros(length, len(outputs), batch, width, dtype=x.dtype, device=x.device, requires_grad=True) for name, width in cell.state.items()}
         with torch.enable_grad():
             many = {name: value.detach().expand(len(outputs), -1, -1) for name, value in params.items()}
             _, last = unroll(moved, many, x, engine=ENGINE, mask=valid, noise={**noise, **nudges})

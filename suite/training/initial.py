@@ -5,8 +5,8 @@
     identity(scale=1.0)         square weights from states and values: the unit matrix, times the scale; biases 0 (Le et al. 2015)
     keep(value=1.0)             the bias by which a memory is kept: +value on a gate that keeps, -value on one that lets in
                                 and keeps the rest (f of an LSTM and z of `gru` +, i of a coupled LSTM and z of `gru1` -)
-    chrono(longest)             log of a number from U(1, longest - 1) a unit, + on what keeps, - on what lets in; the same
-                                number on f and i of a unit, as b_i = -b_f (Tallec & Ollivier 2018)
+    chrono(longest)             log of a number from U(1, longest - 1) a unit, + on what keeps, - on what lets in: lags of
+                                2 to longest; the same number on f and i of a unit, b_i = -b_f (Tallec & Ollivier 2018)
     uniform(range=0.1)          every weight, bias and extra, the readout's too, from U(-range, range): the ranges of 1997
     bias(row, values)           a row's bias: one number, or one a block in turn, as the gate biases -1, -2, -3 of 1997
 
@@ -16,10 +16,12 @@ left as it is by `keep` and `chrono`, so that one setting can be asked of every 
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Generator, Tensor
@@ -41,14 +43,50 @@ def start(net: Network, seed: int) -> Params:
     parts: list[tuple[str, Cell | None]] = [(layer.prefix, layer.cell) for ways in net.layers for layer in ways]
     for prefix, cell in parts:
         params |= {f"{prefix}{name}": torch.full_like(params[f"{prefix}{name}"], value) for name, value in (cell.initial if cell else {}).items()}
-    for text in net.init.split("+"):
-        name, arguments = names.parse_call(text)
-        function = names.resolve(name, INITIAL, "initialisation")
+    for name, arguments in asked(net.init):
         for prefix, cell in (*parts, ("embedding.", None), ("readout.", None)):
             own = {key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)}
-            changed = names.call(partial(function, cell, own, generator), name, arguments, "initialisation")
+            changed = INITIAL[name](cell, own, generator, **arguments)
             params |= {f"{prefix}{key}": value for key, value in changed.items()}
     return params
+
+
+def check(text: str, cells: Sequence[Cell]) -> None:
+    """Raise ValueError, one sentence, for an `init` that a network of these cells cannot have; nothing is drawn."""
+    for name, arguments in asked(text):
+        if name == "chrono":
+            longest_of(arguments["longest"])
+        for cell in cells if name == "bias" else ():
+            biased(cell, arguments["row"])
+
+
+def asked(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Names and arguments, joined by "+" outside brackets. A name is one of ours: a file of weights that is read runs no other code."""
+    found = []
+    for part in re.split(r"\+(?![^(]*\))", text):
+        name, arguments = names.parse_call(part)
+        if name not in INITIAL:
+            raise ValueError(names.unknown(name, INITIAL, "initialisation"))
+        names.call(partial(_bound(name), name), name, arguments, "initialisation")
+        for key, value in arguments.items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            if key != "row" and not (numbers and all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in numbers)):
+                raise ValueError(f"initialisation '{name}': {key} must be a number{' or several, (-1.0, -2.0)' if key == 'values' else ''}, not {value!r}")
+            if isinstance(value, tuple) and key != "values":
+                raise ValueError(f"initialisation '{name}': {key} must be one number, not {value!r}")
+        found.append((name, arguments))
+    return found
+
+
+def _bound(name: str) -> Callable[..., None]:
+    """Something that takes the arguments of an initialisation and does nothing."""
+    wanted = list(inspect.signature(INITIAL[name]).parameters.values())[3:]
+
+    def nothing(*given: Any, **arguments: Any) -> None:
+        del given, arguments
+
+    nothing.__signature__ = inspect.Signature([inspect.Parameter("name", inspect.Parameter.POSITIONAL_ONLY), *wanted])  # type: ignore[attr-defined]
+    return nothing
 
 
 def _drawn(net: Network, name: str, shape: tuple[int, int], generator: Generator) -> Tensor:
@@ -93,14 +131,18 @@ def keep(cell: Cell | None, own: Params, generator: Generator, value: float = 1.
 
 def chrono(cell: Cell | None, own: Params, generator: Generator, *, longest: int) -> Params:
     """Time constants of 1 to `longest` - 1 steps, spread evenly over the units."""
-    if isinstance(longest, bool) or not isinstance(longest, int) or longest < 3:
-        raise ValueError(f"chrono needs longest, the longest lag in steps, 3 or more, not {longest!r}")
+    longest_of(longest)
     found, drawn = keepers(cell), {}
     for name, sign in found.items():
         drawn[name] = sign * (1 + (longest - 2) * torch.rand(own[name].shape, generator=generator)).log()
-    for first in list(drawn)[:1]:
-        drawn |= {name: -found[first] * drawn[first] for name in biases(cell, "in") if own[name].shape == own[first].shape}
-    return drawn
+    shared = {name: next((kept for kept in found if kept[1:] == name[1:] and own[kept].shape == own[name].shape), None) for name in biases(cell, "in")}
+    return drawn | {name: -found[kept] * drawn[kept] for name, kept in shared.items() if kept}
+
+
+def longest_of(longest: Any) -> None:
+    """Raise ValueError for what is no longest lag."""
+    if isinstance(longest, bool) or not isinstance(longest, int) or longest < 3:
+        raise ValueError(f"chrono needs longest, the longest lag in steps, 3 or more, not {longest!r}")
 
 
 def uniform(cell: Cell | None, own: Params, generator: Generator, range: float = 0.1) -> Params:
@@ -114,18 +156,24 @@ def bias(cell: Cell | None, own: Params, generator: Generator, *, row: str, valu
     del generator
     if cell is None or row == "readout":
         return {"b": torch.full_like(own["b"], values)} if cell is None and row == "readout" and "b" in own and not isinstance(values, tuple) else {}
-    rows = [each.name for stage in cell.table for each in stage.rows]
-    name = bias_of(cell, row) if row in rows else None
-    if name is None:
-        raise ValueError(f"cell '{cell.name}' has no bias in row '{row}'; rows with one are {', '.join(each for each in rows if bias_of(cell, each)) or 'none'}")
+    name = biased(cell, row)
     width, listed = own[name].shape[-1], torch.tensor(values if isinstance(values, tuple) else (values,), dtype=torch.float32)
     return {name: listed.repeat(-(-width // len(listed)))[:width].view(1, 1, width)}
 
 
+def biased(cell: Cell, row: str) -> str:
+    """The bias of a row; ValueError where it has none."""
+    rows = [each.name for stage in cell.table for each in stage.rows]
+    name = bias_of(cell, row) if row in rows else None
+    if name is None:
+        raise ValueError(f"cell '{cell.name}' has no bias in row '{row}'; rows with one are {', '.join(each for each in rows if bias_of(cell, each)) or 'none'}")
+    return name
+
+
 def recurrent(cell: Cell | None) -> list[str]:
-    """Weights that are fed by a state or by a value of the step."""
+    """Weights that are fed by a state, or by a value that is made of one; what is called x is fed from below."""
     links = [(row.name, link) for stage in (cell.table if cell else ()) for row in stage.rows for link in row.links]
-    return [f"{row}.{link.weight}" for row, link in links if link.source != "x"]
+    return [f"{row}.{link.weight}" for row, link in links if link.weight != "x"]
 
 
 def bias_of(cell: Cell, row: str) -> str | None:

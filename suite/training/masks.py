@@ -22,12 +22,12 @@ def drawn(wanted: Mapping[str, Masks], seeds: Sequence[int], step: int, length: 
     if not wanted:
         return {}
     each = [_alone(wanted, torch.Generator().manual_seed(stream_seed(f"masks {seed}", step)), length, batch) for seed in seeds]
-    return {name: torch.cat([own[name] for own in each], 1).to(like.device, like.dtype) for name in wanted}
+    masks = {name: torch.cat([own[name] for own in each], 1).to(like.device, like.dtype) for name in wanted}
+    return {name: mask / (1 - wanted[name].drawn.rate) if wanted[name].scaled else mask for name, mask in masks.items()}
 
 
 def _alone(wanted: Mapping[str, Masks], generator: torch.Generator, length: int, batch: int) -> dict[str, Tensor]:
     masks = {}
-    for name, (width, (rate, each), scaled) in wanted.items():
-        kept = torch.rand(length if each == "step" else 1, 1, batch, width, generator=generator) >= rate
-        masks[name] = kept / (1 - rate) if scaled else kept.float()
+    for name, (width, (rate, each), _) in wanted.items():
+        masks[name] = torch.rand(length if each == "step" else 1, 1, batch, width, generator=generator) >= rate
     return masks

@@ -1,7 +1,8 @@
 """Layers of cells, an embedding where the input is tokens, a readout: one flat parameter dict.
 
 Names: `0.i.x` is layer 0's `i.x`, `0r.i.x` that of its reverse direction; `embedding.w` (tokens, width); `readout.w`
-(outputs, width); `readout.b` (1, outputs). States and masks of dropout are called the same way: `0.h`, `0.d_g`, `1.below`.
+(outputs, width); `readout.b` (1, outputs). States and masks of dropout are called the same way: `0.h`, `0.d_g`; `below.1` masks
+what layer 1 is fed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,25 +19,18 @@ from torch.nn import functional
 
 from suite import catalogue
 from suite.cells import Cell, Mask
-from suite.engines import ENGINES, Engine, unroll
+from suite.engines import Engine, unroll
+from suite.names import unknown
 from suite.training import freezing, initial
+from suite.training.layers import Layer, Unroll, checked, direction, embed, joined, of, padded
 
 Readout = Literal["last", "mean", "every"]
-Unroll = Callable[..., tuple[Tensor, dict[str, Tensor]]]
+Named = str | Cell | Callable[[int], Cell]
 
 # torch's elementwise kernels take the last few numbers of a tensor, up to 31, one by one, and tanh or sigmoid of one by
 # one differs from that of many in the last bit. Where batch x units is whole blocks, and more
 # than one row, a replica has the same bits together as alone.
 BLOCK = 32
-
-
-class Layer(NamedTuple):
-    """One direction of a layer: its prefix in flat names, its cell, the width it is fed, and whether it reads from the end."""
-
-    prefix: str
-    cell: Cell
-    inputs: int
-    backwards: bool
 
 
 class Masks(NamedTuple):
@@ -119,17 +113,17 @@ class Network:
         return freezing.trained(self.shapes(), self.frozen) if self.frozen else None
 
     def masks(self) -> dict[str, Masks]:
-        """Every mask of dropout: `0.d_g` inside a layer's recurrence, `1.below` on what layer 1 is fed."""
+        """Every mask of dropout: `0.d_g` inside a layer's recurrence, `below.1` on what layer 1 is fed."""
         wanted = {}
         for number, ways in enumerate(self.layers):
             if self.dropout and number:
-                wanted[f"{number}.below"] = Masks(ways[0].inputs, Mask(self.dropout), True)
+                wanted[f"below.{number}"] = Masks(ways[0].inputs, Mask(self.dropout), True)
             for layer in ways:
                 widths = {row.name: row.width for stage in layer.cell.table for row in stage.rows}
                 wanted |= {f"{layer.prefix}{name}": Masks(widths[name], mask, False) for name, mask in layer.cell.masks.items()}
         return wanted
 
-    def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None = None, engine: Engine = ENGINES["hoisted"]) -> Tensor:
+    def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None = None, engine: Engine | str = "hoisted") -> Tensor:
         """The answer alone, with what dropout expects in place of masks; see `run`."""
         return self.run(params, x, mask, engine).output
 
@@ -138,7 +132,7 @@ class Network:
         params: Mapping[str, Tensor],
         x: Tensor,
         mask: Tensor | None = None,
-        engine: Engine = ENGINES["hoisted"],
+        engine: Engine | str = "hoisted",
         *,
         state: Mapping[str, Tensor] | None = None,
         noise: Mapping[str, Tensor] | None = None,
@@ -146,27 +140,26 @@ class Network:
     ) -> Answer:
         """The answer to x (T, B, I) or tokens (T, B), and the states after it.
 
-        mask     (T, B), true where x is
+        mask     (T, B) bool, true where x is
+        engine   one, or the name of one; `best` is the first that refuses no cell
         state    states to start from, `0.h` (R, B, W); missing ones are at the cell's start
         noise    masks as `masks` names them, (T or 1, R, B, W); without them every entry is what it is on average
         through  what carries a cell over time, `unroll` or something that looks at it on the way
         """
-        if mask is None:
-            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        runner = catalogue.engine(engine, self.cells, x.device) if isinstance(engine, str) else engine
+        mask = checked(x, mask, bool(self.embedding))
         batch, every = mask.shape[1], bool(mask.all())
         x, mask = padded(x, mask, self.block)
-        rows = mask.shape[1] - batch
-        noise = {name: functional.pad(value, (0, 0, 0, rows)) for name, value in noise.items()} if noise else self.expected(params)
-        state = {name: functional.pad(value, (0, 0, 0, rows)) for name, value in (state or {}).items()}
+        state, noise = self.filled(state or {}, mask.shape[1] - batch), self.masked(noise or {}, params, mask.shape[1] - batch)
         y = embed(params["embedding.w"], x) if self.embedding else x.unsqueeze(1)
         valid, last = None if every else mask.unsqueeze(1), y[0]
         after: dict[str, Tensor] = {}
         for number, ways in enumerate(self.layers):
-            fed = y * noise[f"{number}.below"] if f"{number}.below" in noise else y
+            fed = y * noise[f"below.{number}"] if f"below.{number}" in noise else y
             outputs = []
             for layer in ways:
                 own = {name: of(values, layer.prefix) for name, values in (("params", params), ("state", state), ("noise", noise))}
-                out, final = way(layer, own, fed, valid, engine, through)
+                out, final = direction(layer, own, fed, valid, runner, through)
                 after |= {f"{layer.prefix}{name}": value[:, :batch] for name, value in final.items()}
                 outputs.append((out, next(iter(final.values()))))
             above, ends = joined([out for out, _ in outputs]), joined([end for _, end in outputs])
@@ -179,10 +172,22 @@ class Network:
         widths = {width for cell in self.cells for width in (cell.units, *cell.state.values(), *cell.width.values())}
         return max(2, BLOCK // math.gcd(BLOCK, *widths))
 
-    def expected(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The masks of evaluation: 1 - rate where training scales nothing up, and none where it does."""
-        like = next(iter(params.values()))
-        return {name: like.new_full((1, 1, 1, m.width), 1 - m.drawn.rate) for name, m in self.masks().items() if not m.scaled}
+    def filled(self, state: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+        """States given, and the start of their cell in the rows that fill the batch up."""
+        starts = {f"{layer.prefix}{name}": layer.cell.start.get(name, 0.0) for ways in self.layers for layer in ways for name in layer.cell.state}
+        for name in state:
+            if name not in starts:
+                raise ValueError(unknown(name, starts, "state"))
+        return {name: functional.pad(value, (0, 0, 0, rows), value=starts[name]) for name, value in state.items()}
+
+    def masked(self, noise: Mapping[str, Tensor], params: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+        """Masks given, all or none; else those of evaluation: 1 - rate where training scales nothing up, and none where it does."""
+        wanted, like = self.masks(), next(iter(params.values()))
+        if not noise:
+            return {name: like.new_full((1, 1, 1, m.width), 1 - m.drawn.rate) for name, m in wanted.items() if not m.scaled}
+        if set(noise) != set(wanted):
+            raise ValueError(f"noise must be masks for {', '.join(wanted) or 'nothing'}, given was {', '.join(noise)}")
+        return {name: functional.pad(value, (0, 0, 0, rows)) for name, value in noise.items()}
 
     def read(self, params: Mapping[str, Tensor], y: Tensor, last: Tensor, mask: Tensor, batch: int) -> Tensor:
         """The answer from the last layer's outputs (T, R, B, W) and its state at the end (R, B, W)."""
@@ -190,59 +195,15 @@ class Network:
             length, replicas, rows, units = y.shape
             flat = self.map(params, y.transpose(0, 1).reshape(replicas, length * rows, units))
             return flat.view(replicas, length, rows, -1).transpose(0, 1)[:, :, :batch]
-        return self.map(params, last if self.readout == "last" else y.sum(0) / mask.sum(0).unsqueeze(-1))[:, :batch]
+        return self.map(params, last if self.readout == "last" else y.sum(0) / mask.sum(0).clamp(min=1).unsqueeze(-1))[:, :batch]
 
     def map(self, params: Mapping[str, Tensor], value: Tensor) -> Tensor:
         """The linear readout, or the first units of the pool."""
         return torch.baddbmm(params["readout.b"], value, params["readout.w"].mT) if self.linear else value[..., : self.outputs]
 
 
-def way(layer: Layer, own: Mapping[str, Any], x: Tensor, valid: Tensor | None, engine: Engine, through: Unroll) -> tuple[Tensor, dict[str, Tensor]]:
-    """One direction of a layer; backwards, the valid steps of each sequence change places, and padding stays where it is."""
-    x = turned(x, valid) if layer.backwards else x
-    noise = {name: value.expand(-1, -1, x.shape[2], -1) for name, value in own["noise"].items()}
-    out, final = through(layer.cell, own["params"], x, own["state"], engine=engine, mask=valid, noise=noise)
-    return turned(out, valid) if layer.backwards else out, final
-
-
-def turned(x: Tensor, valid: Tensor | None) -> Tensor:
-    """Each sequence of x (T, R, B, W) from its last valid step to its first; turned twice it is as it was. valid (T, 1, B)."""
-    if valid is None:
-        return x.flip(0)
-    order = (~valid).to(torch.uint8).argsort(dim=0, stable=True)  # the k-th valid step stands at order[k]
-    rank, last = order.argsort(0), valid.sum(0, keepdim=True) - 1
-    source = torch.where(valid, order.gather(0, (last - rank).clamp(min=0)), torch.arange(len(x), device=x.device)[:, None, None])
-    return x.gather(0, source.unsqueeze(-1).expand_as(x))
-
-
-def of(values: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """What belongs to one direction of a layer, under the cell's own names."""
-    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix) and not name.endswith(".below")}
-
-
-def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Side by side along the units."""
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts), -1)
-
-
-def padded(x: Tensor, mask: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
-    """A batch filled up with zeros to a multiple; the caller drops the answers to them."""
-    missing = -mask.shape[1] % multiple
-    if not missing:
-        return x, mask
-    rows = (0, 0) * (x.ndim - 2) + (0, missing)
-    return functional.pad(x, rows), functional.pad(mask, (0, missing), value=True)
-
-
-def embed(weight: Tensor, tokens: Tensor) -> Tensor:
-    """Rows of (R, V, W) for tokens (T, B): (T, R, B, W)."""
-    replicas, vocabulary, width = weight.shape
-    offset = torch.arange(replicas, device=tokens.device)[:, None] * vocabulary
-    return functional.embedding(tokens.unsqueeze(1) + offset, weight.reshape(-1, width))
-
-
 def network(
-    cells: str | Cell | Sequence[str | Cell],
+    cells: Named | Sequence[Named],
     units: int | Sequence[int] = 128,
     *,
     inputs: int,
@@ -254,16 +215,18 @@ def network(
     residual: bool = False,
     linear: bool = True,
     init: str = "default",
-    frozen: Sequence[str] = (),
+    frozen: str | Sequence[str] = (),
 ) -> Network:
-    """A network of one or more layers; a layer is a cell's name, or a cell. See `Network` for what else it may have.
+    """A network of one or more layers; a layer is a cell's name, a callable units -> Cell, or a `Cell`, which has its own units.
+
+    See `Network` for what else it may have.
 
     >>> network(["lstm", "gru"], units=[8, 4], inputs=3, outputs=2).shapes()["1.n.x"]
     (4, 8)
     >>> network("lstm(drop=0.25)", 8, inputs=3, outputs=2, init="orthogonal+keep", bidirectional=True).shapes()["readout.w"]
     (2, 16)
     """
-    listed = [cells] if isinstance(cells, (str, Cell)) else list(cells)
+    listed = [cells] if isinstance(cells, (str, Cell)) or callable(cells) else list(cells)
     widths = [units] * len(listed) if isinstance(units, int) else list(units)
     if not listed or len(widths) != len(listed):
         raise ValueError(f"{len(listed)} layers need as many units, one number for all or one each, not {units}")
@@ -273,13 +236,14 @@ def network(
         raise ValueError(f"readout must be 'last', 'mean' or 'every', not {readout!r}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout between layers must be from 0 to less than 1, not {dropout!r}")
-    made = [catalogue.cell(c, u) if isinstance(c, str) else c for c, u in zip(listed, widths, strict=True)]
+    if dropout and len(listed) == 1:
+        raise ValueError(f"dropout {dropout:g} is between layers, and there is one; dropout inside a cell is asked for by its name, lstm(drop={dropout:g})")
+    made = [catalogue.cell(c, u) if isinstance(c, str) else c if isinstance(c, Cell) else c(u) for c, u in zip(listed, widths, strict=True)]
     if residual and len({cell.units for cell in made}) > 1:
         raise ValueError(f"residual links need layers of one width, not {', '.join(str(cell.units) for cell in made)}")
-    net = Network(tuple(made), inputs, outputs, readout, embedding, bidirectional, dropout, residual, linear, init, tuple(frozen))
+    net = Network(tuple(made), inputs, outputs, readout, embedding, bidirectional, dropout, residual, linear, init, (frozen,) if isinstance(frozen, str) else tuple(frozen))
     if not linear and outputs > net.width:
         raise ValueError(f"without a linear readout the answer is {outputs} of the last layer's units, and it has {net.width}")
+    initial.check(init, made)
     net.trained()
-    if init != "default":
-        net.start(0)
     return net

@@ -18,7 +18,7 @@ from suite.names import parse_call, unknown
 from suite.training.network import Network, network
 
 
-def save(path: Path, net: Network, weights: Mapping[str, Tensor], **about: Any) -> None:
+def save(path: str | Path, net: Network, weights: Mapping[str, Tensor], **about: Any) -> None:
     """Write weights so that `suite.load` finds the network again."""
     described = {
         "cells": [cell.name for cell in net.cells],
@@ -35,6 +35,7 @@ def save(path: Path, net: Network, weights: Mapping[str, Tensor], **about: Any) 
         "init": net.init,
         "frozen": net.frozen,
     }
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".part")
     save_file({name: value.contiguous() for name, value in weights.items()}, scratch, {"network": json.dumps(described), "about": json.dumps(about)})
@@ -63,17 +64,18 @@ def load(path: str | Path, cells: Sequence[Callable[[int], Cell]] = ()) -> tuple
         if [digest(cell) for cell in made] != digests:
             raise ValueError(f"the equations of {', '.join(names)} here are not those that were trained")
         net = network(made, [cell.units for cell in made], **described)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        shapes = net.shapes()
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, RuntimeError) as error:
         raise ValueError(f"'{path}' does not describe a network that this version has: {error}") from None
     found = {name: tuple(value.shape) for name, value in weights.items()}
-    if found != {name: (1, *shape) for name, shape in net.shapes().items()}:
+    if found != {name: (1, *shape) for name, shape in shapes.items()}:
         raise ValueError(f"'{path}' holds tensors that are not those of the network it describes")
     return net, weights
 
 
 def named(name: str, units: int, own: Mapping[str, Callable[[int], Cell]]) -> Cell:
     """A cell of the catalogue or among `own`, by its name and arguments alone."""
-    base, _ = parse_call(name)
+    base = name if name in own else parse_call(name)[0]
     if base not in {**CELLS, **own}:
         raise ValueError(f"{unknown(base, CELLS, 'cell')}; pass your own as load(path, cells=[my_cell])")
     return catalogue.cell(name, units, own)
