@@ -7,6 +7,7 @@ import suite
 from suite.cells import CELLS, Cell, Mask, digest, dropout
 from suite.cells.dropout import PLACES, d
 from suite.engines import ENGINES, unroll
+from suite.runs.spec import Optimiser
 from suite.training.agreement import difference
 from suite.training.fit import fit
 from suite.training.masks import drawn
@@ -141,6 +142,15 @@ def test_a_cell_from_outside_takes_part_by_saying_where():
     assert difference(dropout(own, 0.5), ENGINES["scan"], 3, CPU) <= 1e-10
 
 
+def test_the_state_is_the_output_whatever_it_is_called_and_no_other():
+    def step(a, s, p):
+        return s._replace(y=torch.tanh(a.a), hist=0.5 * s.hist + 0.5 * s.y)
+
+    own = Cell("own", (({"a": "x y b"}, step),), {"y": 4, "hist": 4})
+    assert list(dropout(own, 0.5, on="state").masks) == ["d_y"]
+    assert list(dropout(CELLS["gf-gru"](4), 0.5, on="state").masks) == ["d_h3", "d_h1", "d_h2"]
+
+
 def test_masks_of_a_replica_depend_on_its_seed_and_step_alone():
     wanted = suite.network(["lstm(drop=0.5)", "gru(drop=0.25, each='sequence', on='state')"], 8, inputs=3, outputs=2, dropout=0.5).masks()
     assert list(wanted) == ["0.d_g", "below.1", "1.d_h"]
@@ -158,7 +168,7 @@ def test_rates_and_scales_are_those_asked_for():
     masks = drawn(wanted, [0], 1, 50, 64, torch.zeros(1, dtype=torch.float64))
     assert masks["0.d_g"].unique().tolist() == [0.0, 1.0]  # nothing is scaled up inside the recurrence
     assert float(masks["0.d_g"].mean()) == pytest.approx(0.8, abs=0.005)  # 102,400 draws: 4 standard errors
-    assert masks["below.1"].unique().tolist() == [0.0, 4.0]
+    assert masks["below.1"].unique().tolist() == [0.0, 1 / 0.25]
     assert float(masks["below.1"].mean()) == pytest.approx(1.0, abs=0.03)
 
 
@@ -181,3 +191,17 @@ def test_replicas_with_dropout_train_together_as_alone(cell, engine):
         (alone,) = train([run.seed])
         assert run.curve == alone.curve
         assert all(torch.equal(run.weights[name], alone.weights[name]) for name in run.weights)
+
+
+def test_after_a_divergence_the_others_keep_their_own_masks():
+    rates = [Optimiser(name="sgd", lr=lr, clip_norm=0.0) for lr in (1e30, 0.1)]
+    network = suite.network("rnn-relu(drop=0.3, on='state')", 8, inputs=1, outputs=2, readout="every")
+    lost, kept = fit(network, TASK, [0, 1], rates, batch=8, steps=20, evaluate_every=5)
+    (alone,) = fit(network, TASK, [1], rates[1:], batch=8, steps=20, evaluate_every=5)
+    assert lost.status.startswith("diverged")
+    assert kept.curve == alone.curve
+
+
+def test_masks_between_layers_are_scaled_in_the_dtype_they_are_used_in():
+    wanted = suite.network(["rnn", "rnn"], 8, inputs=3, outputs=2, dropout=0.1).masks()
+    assert float(drawn(wanted, [0], 1, 5, 2, torch.zeros(1, dtype=torch.float64))["below.1"].max()) == 1 / 0.9

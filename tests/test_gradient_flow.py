@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import suite
-from suite.cells import ALIASES, CELLS
+from suite.cells import ALIASES, CELLS, Cell
 from suite.engines import ENGINES, unroll
 from suite.tasks import Batch
 from suite.training import initial
@@ -201,6 +201,22 @@ def test_activity_saturation_and_time_constants():
         same(flow(net, zeros(net, **{"i_b" if "lstm" in name else "z_b": bias}), still(net)).time_constants(), -1 / kept.log())
     with pytest.raises(ValueError, match="no gate keeps the memory; gates are none"):
         flow(network("rnn"), None).time_constants()
+
+
+def test_a_gate_that_is_wide_open_never_forgets():
+    net = network("lstm")
+    assert (flow(net, zeros(net, f_b=60.0), still(net)).time_constants() == math.inf).all()
+    with pytest.raises(ValueError, match="no gate 'q'; gates are i, f, o"):
+        flow(net, zeros(net), still(net)).active("q")
+
+
+def test_a_logistic_may_be_written_as_a_method():
+    def step(a, s, p):
+        z = a.z.sigmoid()
+        return s._replace(h=z * s.h + (1 - z) * torch.tanh(a.n))
+
+    net = suite.network(Cell("own", ((dict.fromkeys("zn", "x h b"), step),), {"h": UNITS}, gates={"z": "keep"}), inputs=3, outputs=2, readout="every")
+    assert list(suite.gradient_flow(net, batch(net), doubled(net))["0"].gates) == ["z"]
 
 
 def test_layers_and_directions_are_looked_at_apart():

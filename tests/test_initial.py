@@ -110,6 +110,50 @@ def test_a_gate_that_keeps_keeps_and_its_opposite_forgets(name):
             torch.testing.assert_close(after[name_of], wanted, atol=1e-12, rtol=0)
 
 
+WATCHED = {  # a role -> what its gate stands between: something a step depends on with the gate open, and not with it shut
+    "out": lambda cell, row: ("state", [f"c{row[1:]}"]),
+    "in": lambda cell, row: ("params", [initial.bias_of(cell, candidate + row[1:]) for candidate in "zn" if candidate + row[1:] in row_names(cell)]),
+    "reset": lambda cell, row: ("params", [key for key in cell.shapes(cell.takes or 3) if (key.split(".")[0] in ("n", "m", "mh") and key.endswith(".h")) or (key[0] == "u" and row[1:] and key.split(".")[0].endswith(row[1:]))]),
+}
+
+
+def row_names(cell):
+    return [row.name for stage in cell.table for row in stage.rows]
+
+
+def dependence(name, row, role, value):
+    """How much a step depends on what a gate stands before, with the gate's bias at a value and all else random and small."""
+    params, cell = made(name, "default", units=4)
+    params = {key: tensor.double().requires_grad_() for key, tensor in params.items()}
+    bias = initial.bias_of(cell, row)
+    params[bias] = torch.full_like(params[bias], value).detach().requires_grad_()
+    generator = torch.Generator().manual_seed(2)
+    state = {key: (0.5 * torch.rand(1, 1, width, generator=generator, dtype=F64)).requires_grad_() for key, width in cell.state.items()}
+    last = step(params, cell, state)
+    kind, names = WATCHED[role](cell, row)
+    heard = f"h{row[1:]}" if role != "in" else f"c{row[1:]}" if f"c{row[1:]}" in cell.state else f"h{row[1:]}"
+    of = [(params if kind == "params" else state)[key] for key in names]
+    assert of, "nothing to watch"
+    return float(sum(g.abs().sum() for g in torch.autograd.grad(last[heard].sum(), of, allow_unused=True, materialize_grads=True)))
+
+
+GATES = [(name, row, role) for name in NAMES for row, role in CELLS[name](4).gates.items() if role in WATCHED and initial.bias_of(CELLS[name](4), row)]
+GATES = [case for case in GATES if case[0] not in ("mut1", "mut2", "mut3")]  # their candidates are tried below by their own names
+
+
+@pytest.mark.parametrize(("name", "row", "role"), GATES, ids=[f"{name}-{row}-{role}" for name, row, role in GATES])
+def test_a_gate_that_lets_through_lets_through_and_shuts(name, row, role):
+    shut, wide = dependence(name, row, role, -60.0), dependence(name, row, role, 60.0)
+    assert shut < 1e-12
+    assert wide > 1e-3
+
+
+@pytest.mark.parametrize("name", ["mut1", "mut2", "mut3"])
+def test_the_reset_of_the_three_found_cells_shuts(name):
+    assert dependence(name, "r", "reset", -60.0) < 1e-12
+    assert dependence(name, "r", "reset", 60.0) > 1e-3
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_keep_moves_those_biases_by_one_in_the_paper_s_sign_and_nothing_else(name):
     params, cell = made(name, "keep")
@@ -146,6 +190,24 @@ def test_chrono_spreads_time_constants_from_one_to_the_longest_lag(name, kept, l
         assert torch.equal(params[let], -params[kept])
 
 
+def test_chrono_pairs_the_gates_of_each_layer_of_a_stack():
+    params, _ = made("gf-lstm", "chrono(longest=50)")
+    for layer in "123":
+        assert torch.equal(params[f"i{layer}.b"], -params[f"f{layer}.b"])
+    assert not torch.equal(params["f1.b"], params["f2.b"])
+
+
+def test_what_comes_from_the_layer_below_is_no_recurrent_weight():
+    params, _ = made("gf-lstm", "identity", units=5)
+    assert torch.equal(params["z2.h"] if "z2.h" in params else params["i2.h"], torch.eye(5)[None])
+    assert not torch.equal(params["z2.x"], torch.eye(5)[None])
+
+
+def test_embeddings_and_readouts_have_the_range_of_1997_too():
+    drawn = suite.network("lstm", 4, inputs=50, outputs=2, embedding=6, init="uniform(range=0.01)").start(0)
+    assert max(float(value.abs().max()) for value in drawn.values()) <= 0.01
+
+
 def test_the_ranges_and_gate_biases_of_1997():
     params, _ = made("lstm97", "uniform(range=0.2)+bias(row='o', values=(-1.0, -2.0, -3.0))", units=3)
     assert params["o.b"].flatten().tolist() == [-1, -2, -3]
@@ -164,12 +226,23 @@ def test_the_ranges_and_gate_biases_of_1997():
         ("bias(row='f', values=1.0)", "cell 'gru' has no bias in row 'f'; rows with one are r, z, n, m"),
         ("orthogonal(gian=2.0)", "unknown argument of initialisation 'orthogonal', 'gian'; did you mean 'gain'"),
         ("", "unknown initialisation ''"),
+        ("keep(value='a')", "initialisation 'keep': value must be a number, not 'a'"),
+        ("orthogonal(gain=None)", "gain must be a number, not None"),
+        ("uniform(range=(1.0, 2.0))", "range must be one number"),
+        ("bias(row='z', values=())", "values must be a number or several"),
+        ("bias(row='z', values=[-1.0])", "values must be a number or several"),
+        ("os:getcwd", "unknown initialisation 'os:getcwd'"),
         ("keep(1.0)", "cannot read"),
     ],
 )
 def test_what_cannot_be_is_said(init, sentence):
     with pytest.raises(ValueError, match=sentence.replace("(", r"\(")):
         suite.network("gru", 4, inputs=3, outputs=2, init=init)
+
+
+def test_a_number_may_be_written_with_an_exponent():
+    kept, _ = made("lstm", "orthogonal+keep(value=1e+1)")
+    assert torch.equal(kept["f.b"], torch.full((1, 1, 16), 10.0))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import suite
 import suite.cells
+from suite.cells import Cell
 from suite.engines import ENGINES, unroll
 from suite.runs.spec import Optimiser
 from suite.training import weights
@@ -183,9 +184,12 @@ def test_what_is_frozen_does_not_shorten_the_steps_of_the_rest():
     assert moved(part) == pytest.approx(moved(whole), rel=1e-3) == pytest.approx(0.05 * 1e-3, rel=1e-2)
 
 
-@pytest.mark.parametrize("frozen", ["0.q.b", "0.n.b[7, 0]", "0.n.b[", "0.n.b[open('x')]", "0.n.b[0, 0, 0]"])
+ODD = ["0.q.b", "0.n.b[7, 0]", "0.n.b[", "0.n.b[open('x')]", "0.n.b[0, 0, 0]", "0.n.h[0][1]", "0.n.h[1.7]", "0.n.h['1']", "0.n.h[7:9]", "0.n.h[...]", "0.n.h[[0, 1]]", "0.n.h[None]", "0.n.h[True]"]
+
+
+@pytest.mark.parametrize("frozen", [*ODD, "*"])
 def test_what_cannot_be_frozen_is_said(frozen):
-    with pytest.raises(ValueError, match=r"nothing to freeze: unknown parameter '0\.q\.b'|cannot freeze"):
+    with pytest.raises(ValueError, match=r"nothing to freeze: unknown parameter '0\.q\.b'|cannot freeze|all parameters are frozen by \*: nothing is left to train"):
         suite.network("gru3", 5, inputs=1, outputs=2, frozen=(frozen,))
 
 
@@ -193,6 +197,7 @@ def test_what_cannot_be_frozen_is_said(frozen):
     "wrong",
     [
         {"dropout": 1.0},
+        {"cells": "lstm", "dropout": 0.3},
         {"dropout": -0.1},
         {"readout": "first"},
         {"init": "best"},
@@ -203,7 +208,62 @@ def test_what_cannot_be_frozen_is_said(frozen):
 )
 def test_a_network_that_makes_no_sense_is_refused_in_one_sentence(wrong):
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
-        suite.network(["lstm", "gru"], **{"units": 4, "inputs": 3, "outputs": 2} | wrong)
+        suite.network(**{"cells": ["lstm", "gru"], "units": 4, "inputs": 3, "outputs": 2} | wrong)
+
+
+def test_entries_are_counted_from_the_end_too_and_one_name_needs_no_list():
+    network = suite.network("rnn", 3, inputs=3, outputs=2, frozen="0.a.h[-1, 0]")
+    still = ~network.trained()["0.a.h"][0]
+    assert still.nonzero().tolist() == [[2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"mask": torch.ones(3, 5, dtype=torch.bool)}, r"mask must be bool of shape \(5, 3\), \(time, batch\) as x is, not torch.bool \(3, 5\)"),
+        ({"mask": torch.ones(5, 3)}, "not torch.float32"),
+        ({"mask": torch.tensor([5, 3, 2])}, "mask must be bool"),
+        ({"x": torch.zeros(0, 3, 2)}, "each 1 or more"),
+        ({"x": torch.zeros(5, 3, dtype=torch.long)}, r"x must be \(time, batch, inputs\)"),
+        ({"x": torch.zeros(5, 3, 2, dtype=torch.long)}, "x must be floating, for the network has no embedding"),
+        ({"state": {"h": torch.zeros(1, 3, 4)}}, "unknown state 'h'; did you mean '0.h'"),
+        ({"noise": {"0.d_g": torch.ones(5, 1, 3, 4)}}, "noise must be masks for nothing, given was 0.d_g"),
+        ({"engine": "scann"}, "unknown engine 'scann'; did you mean 'scan'"),
+    ],
+)
+def test_what_is_run_must_fit(given, sentence):
+    network = suite.network("lstm", 4, inputs=2, outputs=2)
+    with pytest.raises(ValueError, match=sentence):
+        network.run(network.start(0), **{"x": torch.zeros(5, 3, 2)} | given)
+
+
+def test_an_engine_may_be_named():
+    network = suite.network(["lstm", "gru"], 4, inputs=2, outputs=2)
+    params, x = double(network), normal(5, 3, 2)
+    for engine in ("best", "reference", "rtrl"):
+        close(network.run(params, x, engine=engine).output, network(params, x))
+
+
+def test_rows_that_fill_a_batch_up_begin_at_the_start_of_their_cell():
+    """A state that something is divided by does not start at zero, in padding rows neither."""
+
+    def step(a, s, p):
+        return s._replace(h=torch.tanh(a.z) / s.n, n=s.n + torch.sigmoid(a.z))
+
+    network = suite.network(Cell("own", (({"z": "x h b"}, step),), {"h": 4, "n": 4}, start={"n": 1.0}), inputs=2, outputs=2)
+    params, x = {name: value.requires_grad_() for name, value in double(network).items()}, normal(5, 3, 2)
+    state = network.run(params, x).state
+    gradients = torch.autograd.grad(network.run(params, x, state={name: value.detach() for name, value in state.items()}).output.sum(), list(params.values()))
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_a_cell_may_call_something_below():
+    def step(a, s, p):
+        return s._replace(h=torch.tanh(a.z + p.below))
+
+    made = Cell("own", (({"z": "x h b"}, step),), {"h": 4}, {"below": 4})
+    network = suite.network(["rnn", made], 4, inputs=2, outputs=2, dropout=0.5)
+    assert network(network.start(0), torch.zeros(3, 2, 2)).shape == (1, 2, 2)
 
 
 WHOLE = {"bidirectional": True, "residual": True, "dropout": 0.25, "init": "orthogonal+keep(value=2.0)", "frozen": ("0.f.b",), "readout": "every"}
@@ -217,6 +277,28 @@ def test_a_network_of_everything_is_saved_and_loaded(tmp_path):
     assert again == network
     batch = next(TASK.batches("test", 4, torch.Generator().manual_seed(0)))
     assert torch.equal(again(params, batch.x, batch.mask), network(run.weights, batch.x, batch.mask))
+
+
+def test_a_file_that_is_read_runs_no_code(tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')\ndef f(*a): return {}\n")
+    monkeypatch.chdir(tmp_path)
+    network = suite.network("rnn", 4, inputs=2, outputs=2)
+    for changed in ({"init": "evil:f"}, {"init": "bias(row='a', values=())"}, {"frozen": ("evil:f",)}):
+        suite.save(tmp_path / "net.safetensors", replace(network, **changed), network.start(0))
+        with pytest.raises(ValueError, match="does not describe a network that this version has"):
+            suite.load(tmp_path / "net.safetensors")
+    suite.save(str(tmp_path / "net.safetensors"), replace(network, cells=(replace(network.cells[0], name="evil:f"),)), network.start(0))
+    with pytest.raises(ValueError, match="pass your own as load"):
+        suite.load(tmp_path / "net.safetensors")
+
+
+def test_own_cells_may_have_brackets_in_their_names(tmp_path):
+    def mine(units):
+        return replace(suite.cell("rnn", units), name="mine (v2)")
+
+    network = suite.network(mine, 4, inputs=3, outputs=2)
+    suite.save(tmp_path / "own.safetensors", network, network.start(0))
+    assert suite.load(tmp_path / "own.safetensors", cells=[mine])[0].cells[0].name == "mine (v2)"
 
 
 def test_own_cells_with_dropout_are_loaded_by_name(tmp_path):

@@ -159,9 +159,8 @@ def test_a_result_is_never_given_up_for_an_older_record_of_its_run(tmp_path):
         assert (kept.status, old.exists()) == (left, False)
 
 
-@pytest.mark.parametrize("name", ["quick", "speed"])
-def test_a_page_is_made_again_from_published_records(tmp_path, root, name):
-    folder = root / "reports" / "published" / name
+def test_a_page_is_made_again_from_published_records(tmp_path, root):
+    folder = root / "reports" / "published" / "quick"
     site.publish(folder, tmp_path)
     lines = (folder / "records.jsonl").read_text().splitlines()
     again = (tmp_path / "records.jsonl").read_text().splitlines()

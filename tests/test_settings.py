@@ -112,7 +112,7 @@ def test_an_experiment_from_outside_is_run_by_its_module(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert launch.experiment_of("theirs:mine").question == "Does it run?"
-    with pytest.raises(ValueError, match="experiment 'theirs:other' must be a suite.experiments.Experiment, not a int"):
+    with pytest.raises(ValueError, match=r"experiment 'theirs:other' must be a suite\.experiments\.Experiment, not a int"):
         launch.experiment_of("theirs:other")
-    with pytest.raises(ValueError, match="unknown experiment 'quik'; did you mean 'quick'"):
+    with pytest.raises(ValueError, match=r"unknown experiment 'quik'; did you mean 'quick'"):
         launch.experiment_of("quik")

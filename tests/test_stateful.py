@@ -109,11 +109,12 @@ def test_what_lies_further_back_than_a_batch_is_learnt_only_with_carried_states(
     assert min(with_states) > 0.95
 
 
-def test_a_resumed_stateful_run_is_the_undisturbed_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("reset_every", [0, 2, 4])
+def test_a_resumed_stateful_run_is_the_undisturbed_one(tmp_path, monkeypatch, reset_every):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
 
     def train(**more):
-        return fit(network(), stream(), [0, 1], batch=8, steps=20, evaluate_every=5, stateful=True, **more)
+        return fit(network(), stream(), [0, 1], batch=8, steps=20, evaluate_every=5, stateful=True, reset_every=reset_every, **more)
 
     class Stop(Exception):
         pass

@@ -12,8 +12,10 @@ from torch import Tensor
 from suite.cells import Cell, digest
 from suite.engines import ENGINES, Engine, Refused, unroll
 from suite.training.agreement import TOLERANCE, difference
+from suite.training.initial import bias_of
 
 INPUTS, LENGTH, BATCH = 4, 9, 3
+OPEN = 60.0  # a bias at which a logistic is 1 in float64
 WIDTHS = (6, 8, 5, 7, 9, 10, 11, 12)  # the first at which a cell can be made is tried: blocks need multiples
 CPU = torch.device("cpu")
 
@@ -184,6 +186,34 @@ def smallest(make: Callable[[int], Cell]) -> str:
     return f"T = 1, B = 1, {cell.units} unit{'s' * (cell.units > 1)}"
 
 
+def gates(make: Callable[[int], Cell]) -> str:
+    """Every gate that the table calls "keep" or "new", driven to its ends, keeps its memory and loses it."""
+    cell = made(make)
+    driven = {row: role for row, role in cell.gates.items() if role in ("keep", "new") and bias_of(cell, row)}
+    for row, role in driven.items():
+        kept, lost = (memories(cell, row, sign if role == "keep" else -sign) for sign in (OPEN, -OPEN))
+        assert any(abs(kept[name] - 1) < 1e-9 and abs(lost[name]) < 1e-9 for name in cell.state), f"gate '{row}' is declared '{role}' and does not {'keep' if role == 'keep' else 'replace'} the memory"
+    return f"{', '.join(driven)} as declared" if driven else "none that keeps is declared: `keep`, `chrono` and time constants pass this cell over"
+
+
+def memories(cell: Cell, row: str, value: float) -> dict[str, float]:
+    """State -> what a step leaves of it, from -1 to 1, one gate's bias at a value, what lets in shut as far, all weights zero."""
+    inputs = inputs_of(cell)
+    params = {name: torch.full((1, *shape), cell.initial.get(name, 0.0), dtype=torch.float64) for name, shape in cell.shapes(inputs).items()}
+    for name, role in cell.gates.items():
+        bias = bias_of(cell, name)
+        if bias and (name == row or (role == "in" and name[1:] == row[1:])):
+            params[bias] = torch.full_like(params[bias], value if name == row else -abs(value) if value > 0 else abs(value))
+    x, noise = torch.zeros(1, 1, 1, inputs, dtype=torch.float64), {r.name: torch.ones(1, 1, 1, r.width, dtype=torch.float64) for s in cell.table for r in s.rows if r.raw == "noise"}
+    start = {name: torch.full((1, 1, width), 0.5, dtype=torch.float64, requires_grad=True) for name, width in cell.state.items()}
+    _, last = unroll(cell, params, x, start, engine=ENGINES["reference"], noise=noise)
+    left = {}
+    for name, value_before in start.items():
+        (gradient,) = torch.autograd.grad(last[name].sum() + 0 * value_before.sum(), value_before, retain_graph=True)
+        left[name] = float(gradient.mean())
+    return left
+
+
 PROPERTIES: dict[str, Callable[[Callable[[int], Cell]], str]] = {
     "made at any width": widths,
     "engines agree with the reference": agreement,
@@ -192,6 +222,7 @@ PROPERTIES: dict[str, Callable[[Callable[[int], Cell]], str]] = {
     "sequences and padding do not mix": padding,
     "saturating inputs": saturation,
     "smallest shapes": smallest,
+    "gates do what the table says": gates,
 }
 
 
