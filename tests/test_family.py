@@ -419,7 +419,13 @@ def fixed(units):
     return suite.cell("rnn", 6)
 
 
+def upside_down(units):
+    """A cell that calls a gate a keeper that lets in."""
+    return replace(suite.cell("gru1", units), name="upside-down", gates={"z": "keep"})
+
+
 BROKEN = {
+    upside_down: "gates do what the table says",
     mixing: "sequences and padding do not mix",
     sharing: "replicas together equal replicas alone",
     cut: "gradients",

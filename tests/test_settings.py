@@ -1,10 +1,12 @@
 """What a spec says of its network is what is trained, recorded, grouped and found again."""
 
+import hashlib
 import json
 
 import pytest
 
 import suite
+import suite.engines
 from suite.cells import digest
 from suite.experiments import Experiment, Recipe
 from suite.launch import run as launch
@@ -116,3 +118,31 @@ def test_an_experiment_from_outside_is_run_by_its_module(tmp_path, monkeypatch):
         launch.experiment_of("theirs:other")
     with pytest.raises(ValueError, match=r"unknown experiment 'quik'; did you mean 'quick'"):
         launch.experiment_of("quik")
+
+
+def test_best_is_an_engine_that_runs_every_layer(monkeypatch):
+    monkeypatch.setattr(suite.engines, "BEST", ("vendor", "hoisted"))
+    plain = {"task": EVERY, "cell": "lstm", "units": 4, "engine": "best"}
+    assert complete(TrainSpec(**plain))[0].engine == "vendor"
+    assert complete(TrainSpec(**plain, above=(Above(cell="gru3", units=4),)))[0].engine == "hoisted"
+
+
+def test_weights_are_renamed_with_their_records_and_never_over_newer_ones(tmp_path):
+    made = Experiment("one", "Does it run?", ("rnn",), (Recipe(EVERY, {"units": 4, "batch": 8, "steps": 6, "evaluate_every": 6}),), seeds=1)
+    (run,) = launch.carry_out(made, made.specs(), tmp_path, "carrousel run one", save_weights=True).runs
+    raw = json.loads(run.text())
+    later = ("above", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "stateful", "reset_every", "until_solved")
+    spec = {name: value for name, value in raw["spec"].items() if name not in later}
+    old = hashlib.sha256(json.dumps({"schema": 1, **spec}, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+    record, kept = tmp_path / "runs" / run.file, tmp_path / "weights" / f"{run.id}.safetensors"
+    before = kept.read_bytes()
+    for overwritten in (False, True):
+        (tmp_path / "runs" / f"{old}-{run.where.machine}.json").write_text(json.dumps(raw | {"schema": 1, "id": old, "spec": spec}))
+        if not overwritten:
+            record.unlink()
+            kept.rename(kept.with_stem(old))
+        else:
+            kept.with_stem(old).write_bytes(b"older")
+        again = launch.carry_out(made, made.specs(), tmp_path, "carrousel run one", save_weights=True)
+        assert [r.id for r in again.runs] == [run.id]
+        assert kept.read_bytes() == before
