@@ -60,8 +60,8 @@ def copy(delay: int = 100, form: Literal["arjovsky", "bai"] = "arjovsky") -> Tas
         seen, y = torch.zeros(2, length, n, dtype=torch.int64)
         seen[:SYMBOLS] = y[start:] = torch.randint(1, KINDS + 1, (SYMBOLS, n), generator=generator)
         seen[marked] = GO
-        x = functional.one_hot(seen, GO + 1) if form == "arjovsky" else seen[..., None]
-        return Batch(x.to(torch.get_default_dtype()), y, torch.ones(length, n, dtype=torch.bool))
+        x = torch.zeros(length, n, GO + 1).scatter_(2, seen[..., None], 1.0) if form == "arjovsky" else seen[..., None].to(torch.get_default_dtype())
+        return Batch(x, y, torch.ones(length, n, dtype=torch.bool))
 
     def oracle(batch: Batch) -> Tensor:
         seen = batch.x[:SYMBOLS].argmax(-1) if form == "arjovsky" else batch.x[:SYMBOLS, :, 0].long()

@@ -18,7 +18,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from suite.names import format_call
 from suite.tasks import scores
@@ -57,7 +56,7 @@ def temporal_order(length: int = 100, symbols: Literal[2, 3] = 2) -> Task:
         shown[0] = 0
         shown.scatter_(0, ends[None] - 1, END)
         mask = torch.arange(longest)[:, None] < ends
-        x = functional.one_hot(shown, 8).to(torch.get_default_dtype()) * mask[..., None]
+        x = torch.zeros(longest, n, 8).scatter_(2, shown[..., None], mask[..., None].to(torch.get_default_dtype()))
         return Batch(x, (worth * bits).sum(0), mask)
 
     def oracle(batch: Batch) -> Tensor:
