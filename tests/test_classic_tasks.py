@@ -239,7 +239,7 @@ def test_within_the_tolerance_is_below_it(name):
 
 
 @pytest.mark.parametrize(("name", "n", "most"), [
-    ("adding(form='1997')", 2048, 1), ("multiplication", 2000, 12), ("temporal-order", 2048, 1), ("temporal-order(symbols=3)", 2048, 1),
+    ("adding(form='1997')", 2048, 1), ("multiplication", 2000, 12), ("multiplication", 2048, 12), ("temporal-order", 2048, 1), ("temporal-order(symbols=3)", 2048, 1),
 ])
 def test_how_many_may_be_wrong(name, n, most):
     task, batch = suite.task(name), first(name, n)
@@ -325,6 +325,9 @@ def test_pixels_are_the_rows_one_after_another_and_then_shuffled(data):
     data("mnist")
     by_row, by_pixel, permuted = (first(name, 40) for name in ("mnist-rows", *PIXELS))
     assert by_pixel.x.shape == permuted.x.shape == (784, 40, 1)
+    train = columns("mnist", "train")
+    chosen = (train["image"].flatten(1).float() / 255 == by_pixel.x[:, 0, 0]).all(1)
+    assert train["label"][chosen].tolist() == [int(by_pixel.y[0])]
     assert torch.equal(by_row.x.transpose(0, 1).reshape(40, 784), by_pixel.x[..., 0].T)
     assert all(torch.equal(permuted.x[t], by_pixel.x[int(pixel)]) for t, pixel in enumerate(shuffled()))
     assert torch.equal(by_pixel.y, permuted.y)

@@ -39,7 +39,8 @@ def multiplication(length: int = 100) -> Task:
     # the densest 0.08 = b of [0, 1] begin at 0, so the best constant is 0.04: b (1 - ln b) of a product, b of X2 alone
     b, alone = 2 * TOLERANCE, first_pair_marked("multiplication", length)
     chance = (1 - alone) * b * (1 - math.log(b)) + alone * b
-    return experiment(format_call("multiplication", {"length": length}), length, (0.0, 1.0), product, chance, solved=1 - 12 / 2000)
+    solved = 1 - 12.5 / 2000  # "fewer than n_seq" = 13: twelve of 2000 may be wrong
+    return experiment(format_call("multiplication", {"length": length}), length, (0.0, 1.0), product, chance, solved)
 
 
 def product(x: Tensor) -> Tensor:
