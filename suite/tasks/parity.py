@@ -8,7 +8,8 @@ Input: bits as -1 and +1, one a step (I = 1). Answer: class 1 where the count of
 With the loss at the last step only, fixed length 50 stays at 50 % for gradient training; with a target at every
 step, or with lengths drawn from 1 … length, it is learnt. Results with different supervision must not be mixed.
 
-Source: OpenAI, Requests for Research 2.0 (2018), which asks at the last step, for fixed length 50 and for 1 … 50.
+Source: OpenAI, Requests for Research 2.0 (2018), which asks at the last step, for fixed length 50 and for 1 … 50, of
+100,000 stored strings; here every string is new, and to write a bit as -1 or +1 is our choice.
 """
 
 from __future__ import annotations
