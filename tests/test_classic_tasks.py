@@ -20,9 +20,9 @@ PINNED = {  # SHA-256 of x, y and mask of the first 1,000 training examples; a c
     "adding(form='1997', length=100)": "30a5eb4e9957a3bb",
     "multiplication(length=20)": "3627c1888b86cee2",
     "multiplication(length=100)": "31326a8670d5a39e",
-    "temporal-order(length=20, symbols=2)": "202d25d4bc322909",
-    "temporal-order(length=20, symbols=3)": "d0a10829bc1e79da",
-    "temporal-order(length=100, symbols=3)": "2b80b49ab1165cd0",
+    "temporal-order(length=20, scoring='entropy', symbols=2)": "202d25d4bc322909",
+    "temporal-order(length=20, scoring='entropy', symbols=3)": "d0a10829bc1e79da",
+    "temporal-order(length=100, scoring='entropy', symbols=3)": "2b80b49ab1165cd0",
     "copy(delay=5, form='arjovsky')": "fa15255755816638",
     "copy(delay=5, form='bai')": "2e0c96adcbdd4043",
     "copy(delay=100, form='arjovsky')": "d79ea61408315646",
@@ -276,7 +276,7 @@ def test_where_the_pairs_of_1997_are_marked(name):
 
 
 @pytest.mark.parametrize(("name", "ranges"), [
-    ("temporal-order(length=100)", [(10, 20), (50, 60)]), ("temporal-order(length=100, symbols=3)", [(10, 20), (33, 43), (66, 76)]),
+    ("temporal-order(length=100)", [(10, 20), (50, 60)]), ("temporal-order(length=100, scoring='entropy', symbols=3)", [(10, 20), (33, 43), (66, 76)]),
 ])
 def test_where_the_relevant_symbols_stand(name, ranges):
     batch = first(name, 20_000)

@@ -69,3 +69,11 @@ def test_figures_are_one_a_replica():
         assert whole.shape == (5,)
         for replica in range(5):
             assert torch.equal(whole[replica : replica + 1], score(output[:, replica : replica + 1], Batch(X, y, MASK)))
+
+
+def test_logistic_units_that_stand_for_classes():
+    given = batch([1, 0])
+    logits = torch.logit(torch.tensor([[[0.1, 0.8], [0.6, 0.2]]]))
+    assert float(scores.units_squared(logits, given)) == pytest.approx((0.01 + 0.04 + 0.16 + 0.04) / 2, rel=1e-5)
+    assert scores.units_within(0.3)(logits, given).tolist() == [0.5]
+    assert scores.units_within(0.41)(logits, given).tolist() == [1.0]

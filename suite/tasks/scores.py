@@ -76,6 +76,25 @@ def within(tolerance: float) -> Score:
     return score
 
 
+def units_squared(output: Tensor, batch: Batch) -> Tensor:
+    """Mean squared error, summed over outputs, of logistic units of which that of the right class should be 1 and the others 0."""
+    return per_replica(_unit_error(output, batch).square().sum(-1), batch)
+
+
+def units_within(tolerance: float) -> Score:
+    """Share of sequences of whose logistic units, at every class asked, each is nearer than `tolerance` to its 1 or 0."""
+
+    def score(output: Tensor, batch: Batch) -> Tensor:
+        return per_sequence(_unit_error(output, batch).abs().amax(-1) < tolerance, batch)
+
+    return score
+
+
+def _unit_error(output: Tensor, batch: Batch) -> Tensor:
+    wanted = functional.one_hot(batch.y.clamp(min=0), output.shape[-1]).unsqueeze(-3)
+    return output.sigmoid() - wanted
+
+
 def logistic(score: Score) -> Score:
     """A score of the logistic of the outputs: networks of 1997 have logistic output units."""
 
