@@ -9,11 +9,11 @@ there is a choice.
     reads    B   T  B   T   X   S E T     string BTBTXSETE; its last symbol, E, is only predicted
     may come TP  B  TP  SX  XS  E T E
 
-`reber` is experiment 1 of Hochreiter & Schmidhuber (1997): 256 training strings drawn at random (a string may come
-twice), 256 test strings drawn at random from all others; three such pairs. Nets are trained on the symbol that does come next
-(squared error of logistic outputs); a string is right if at each step the symbols that may come are the most active
-outputs. So y (T, B, 7) holds the legal successors and the loss reads the symbol that came from x. Our validation strings stand in
-neither set. Of a set all strings must be right.
+`reber` is experiment 1 of Hochreiter & Schmidhuber (1997): 256 training and 256 other test strings, drawn at random; three
+such pairs. We take 256 to mean different strings: drawn with repeats, about 100 were left for training. Nets are trained on
+the symbol that does come next (squared error of logistic outputs); a string is right if at each step the symbols that
+may come are the most active outputs, and all strings must be right. So y (T, B, 7) holds the legal successors and the
+loss reads the symbol that came from x. Validation, which the paper lacks, is on 256 strings of neither set.
 
 `continual-reber` is of Gers, Schmidhuber & Cummins (2000): strings without end or reset. Each output must be within 0.49
 of its target; after two-way steps that can be held only against the set of legal successors, which therefore is the target
@@ -75,15 +75,15 @@ def _string(coins: Iterator[int]) -> str:
 
 @cache
 def strings(pair: int) -> dict[str, list[str]]:
-    """The pinned sets of a pair; a string of one set stands in no other."""
+    """The pinned sets of a pair: 768 different strings, in the order of their drawing."""
     coins = _coins(torch.Generator().manual_seed(stream_seed("reber", pair)))
     sets: dict[str, list[str]] = {}
-    for split in ("train", "test", "validation"):
-        known = {word for words in sets.values() for word in words}
+    for split in ("train", "test", "validation"):  # in this order, so that the paper's two hold the more frequent strings
         sets[split] = []
         while len(sets[split]) < STRINGS:
             word = _string(coins)
-            sets[split] += [word] if word not in known else []
+            if not any(word in words for words in sets.values()):
+                sets[split].append(word)
     return sets
 
 
@@ -106,7 +106,7 @@ def reber(pair: int = 0) -> Task:
 
     >>> batch = next(reber().batches("test", 1, torch.Generator()))
     >>> "".join(SYMBOLS[k] for k in batch.x[:, 0].argmax(-1)), ["".join(SYMBOLS[k] for k in s.nonzero()[:, 0]) for s in batch.y[:4, 0]]
-    ('BPBPVPXVPXTVPSEP', ['TP', 'B', 'TP', 'TV'])
+    ('BTBPTVPXTTVVET', ['TP', 'B', 'TP', 'TV'])
     """
     if not isinstance(pair, int) or not 0 <= pair <= 2:
         raise ValueError(f"reber has the pairs 0, 1 and 2 of training and test strings, not {pair!r}")
