@@ -22,7 +22,7 @@ from suite.names import format_call
 from suite.tasks import scores
 from suite.tasks.streams import LONGEST, drawn
 from suite.tasks.task import Batch, Task
-from suite.tasks.two_sequence import NOISE
+from suite.tasks.two_sequence import NOISE, noise
 
 
 def latch(length: int = 500) -> Task:
@@ -39,7 +39,7 @@ def latch(length: int = 500) -> Task:
     def draw(n: int, generator: torch.Generator) -> Batch:
         sign = 2.0 * torch.randint(2, (n,), generator=generator) - 1.0
         mask = torch.arange(longest)[:, None] < torch.randint(length, longest + 1, (n,), generator=generator)
-        x = NOISE * torch.randn(longest, n, generator=generator)
+        x = noise(NOISE, (longest, n), generator)
         x[0] = sign
         return Batch(torch.where(mask, x, 0.0).unsqueeze(-1), sign, mask)
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from suite.names import format_call
 from suite.tasks import scores
 from suite.tasks.streams import LONGEST
-from suite.tasks.symbols import at_end, following, prediction, spelled, sure
+from suite.tasks.symbols import at_end, prediction, spelled, sure
 from suite.tasks.task import Batch, Task
 
 STOP = 0.1  # probability of the trigger at each step after the first q distractors of 2c
@@ -60,8 +60,8 @@ def _regular(name: str, lag: int, shuffled: bool) -> Task:
         a = torch.randint(lag - 1, (lag - 1, n), generator=generator) if shuffled else torch.arange(lag - 1)[:, None].expand(-1, n)
         return Batch(torch.cat([first, a]), first[0], torch.ones(lag, n, dtype=torch.bool))
 
-    def answers(x: Tensor, first: Tensor, mask: Tensor) -> Tensor:
-        return at_end(x[0], mask) if shuffled else following(x, mask, x[0])
+    def answers(x: Tensor, _: Tensor, mask: Tensor) -> Tensor:
+        return at_end(x[0], mask) if shuffled else torch.cat([x[1:], x[:1]])
 
     return Task(
         name=format_call(name, {"lag": lag}),

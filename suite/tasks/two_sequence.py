@@ -29,7 +29,7 @@ from suite.tasks.streams import LONGEST, drawn
 from suite.tasks.symbols import SURE
 from suite.tasks.task import Batch, Task
 
-NOISE, TARGET_NOISE = math.sqrt(0.2), math.sqrt(0.1)  # standard deviations
+NOISE, TARGET_NOISE = 0.2, 0.1  # variances
 SOLVED = {"3a": 1 - 1 / 256, "3b": 1 - 6 / 256, "3c": 1 - 1 / 256}  # "none of 256", "fewer than 6 of 256", "none of 256" misclassified
 
 
@@ -49,9 +49,9 @@ def two_sequence(variant: Literal["3a", "3b", "3c"] = "3a", length: int = 100, r
     def draw(n: int, generator: torch.Generator) -> Batch:
         sign = 2.0 * torch.randint(2, (n,), generator=generator) - 1.0
         mask = torch.arange(longest)[:, None] < torch.randint(length, longest + 1, (n,), generator=generator)
-        x = NOISE * torch.randn(longest, n, generator=generator)
+        x = noise(NOISE, (longest, n), generator)
         x[:relevant] = x[:relevant] + sign if variant == "3b" else sign
-        y = _clean(sign) + TARGET_NOISE * torch.randn(n, generator=generator) if variant == "3c" else (1.0 + sign) / 2.0
+        y = _clean(sign) + noise(TARGET_NOISE, (n,), generator) if variant == "3c" else (1.0 + sign) / 2.0
         return Batch(torch.where(mask, x, 0.0).unsqueeze(-1), y, mask)
 
     def oracle(batch: Batch) -> Tensor:
@@ -77,8 +77,13 @@ def two_sequence(variant: Literal["3a", "3b", "3c"] = "3a", length: int = 100, r
         data=None,
         paper="hochreiter1997",
         answer="number",
-        best=1 - math.erfc(math.sqrt(relevant / 0.2 / 2)) / 2 if variant == "3b" else None,
+        best=1 - math.erfc(math.sqrt(relevant / NOISE / 2)) / 2 if variant == "3b" else None,
     )
+
+
+def noise(variance: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Gaussian numbers, drawn in double precision: in single precision they depend on the processor's vector instructions."""
+    return torch.randn(shape, generator=generator, dtype=torch.float64).mul_(math.sqrt(variance)).to(torch.get_default_dtype())
 
 
 def _clean(sign: Tensor) -> Tensor:
