@@ -173,6 +173,13 @@ def test_mistakes_are_told_in_a_sentence(name, sentence):
 
 
 @every_task
+def test_a_name_makes_the_same_task(name):
+    made = suite.task(name).name
+    assert suite.task(made).name == made
+    assert made.startswith(name.partition("(")[0])
+
+
+@every_task
 def test_unknown_split_names_the_near_miss(name):
     with pytest.raises(ValueError, match="unknown split 'validate'; did you mean 'validation'"):
         first(name, "validate")

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from suite.tasks.adding import adding
 from suite.tasks.chunker import chunker
+from suite.tasks.continual_reber import continual_reber
 from suite.tasks.images import digits_pixels, digits_rows, mnist_rows
 from suite.tasks.imdb import imdb
 from suite.tasks.latch import latch
 from suite.tasks.long_lag import long_lag_2a, long_lag_2b, long_lag_2c
 from suite.tasks.parity import parity
-from suite.tasks.reber import continual_reber, reber
+from suite.tasks.reber import reber
 from suite.tasks.task import Batch, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.two_sequence import two_sequence

@@ -1,4 +1,4 @@
-"""The embedded Reber grammar: predict every next symbol, of strings (1997) and of streams of strings (2000).
+"""The embedded Reber grammar: predict every next symbol of a string.
 
 Input: one symbol a step, one-hot in the order B T S X P V E (I = 7). Each edge of the grammar has probability 1/2 where
 there is a choice.
@@ -15,12 +15,6 @@ the symbol that does come next (squared error of logistic outputs); a string is 
 may come are the most active outputs, and all strings must be right. So y (T, B, 7) holds the legal successors and the
 loss reads the symbol that came from x. Validation, which the paper lacks, is on 256 strings of neither set.
 
-`continual-reber` is of Gers, Schmidhuber & Cummins (2000): strings without end or reset. Each output must be within 0.49
-of its target; after two-way steps that can be held only against the set of legal successors, which therefore is the target
-of the loss, too (our reading). Each row is a stream of its own from a string's beginning, `length` symbols long, whole in one
-batch: nothing is carried from batch to batch, so no batch begins within a string. The paper's streams end at the first mistake
-or at 1,000,000 symbols ("perfect"). Not asked here: the length until the first mistake.
-
 No constant answers both the first step (T, P) and the second (B), so chance is 0.
 """
 
@@ -35,8 +29,8 @@ from torch import Tensor
 
 from suite.names import format_call
 from suite.tasks import scores
-from suite.tasks.streams import DRAWN, LONGEST, stored, stream_seed
-from suite.tasks.symbols import SURE, one_hot, prediction, spelled, sure
+from suite.tasks.streams import stored, stream_seed
+from suite.tasks.symbols import SURE, one_hot, prediction
 from suite.tasks.task import Batch, Task
 
 SYMBOLS = "BTSXPVE"
@@ -150,45 +144,3 @@ def reber(pair: int = 0) -> Task:
 def _end(x: Tensor) -> Tensor:
     """E, after which nothing comes: (B, 7)."""
     return torch.cat([x.new_zeros(x.shape[1], len(SYMBOLS) - 1), x.new_ones(x.shape[1], 1)], -1)
-
-
-def continual_reber(length: int = 200) -> Task:
-    """Streams of `length` symbols of embedded Reber strings, one after the other, without a reset.
-
-    >>> batch = next(continual_reber(24).batches("train", 1, torch.Generator().manual_seed(0)))
-    >>> "".join(SYMBOLS[k] for k in batch.x[:, 0].argmax(-1))
-    'BPBTXXTVVEPEBPBTSXSEPEBT'
-    """
-    if not isinstance(length, int) or not 1 <= length <= LONGEST:
-        raise ValueError(f"continual-reber needs a length from 1 to {LONGEST:,}, not {length!r}")
-
-    def draw(n: int, generator: torch.Generator) -> Batch:
-        coins = torch.randint(2, (length, n), generator=generator)
-        nodes = torch.zeros(length + 1, n, dtype=torch.int64)
-        go, now = GO.flatten(), nodes[0]
-        for step, coin in enumerate(coins):
-            now = go[2 * now + coin]
-            nodes[step + 1] = now
-        return Batch(EMIT[nodes[:-1], coins], nodes[1:], torch.ones(length, n, dtype=torch.bool))
-
-    # as many symbols a pass as at 200, and not fewer streams than the 10 of the paper's tests
-    counts = {split: max(10, n * 200 // max(length, 200)) for split, n in DRAWN.items()}
-    return Task(
-        name=format_call("continual-reber", {"length": length}),
-        batches=spelled(draw, len(SYMBOLS), lambda x, nodes, mask: LEGAL[nodes].to(x.dtype), counts),
-        inputs=len(SYMBOLS),
-        outputs=len(SYMBOLS),
-        loss=scores.logistic(scores.squared_error),
-        metric=scores.logistic(scores.within(0.49)),
-        oracle=sure,
-        chance=0.0,
-        solved=1 - 1 / 100,  # ours: the paper's streams are "perfect" at 1,000,000 symbols without a mistake
-        better="higher",
-        measure="streams right",
-        version=1,
-        data=None,
-        paper="gers2000",
-        supervision="every",
-        answer="vector",
-        per="sequence",
-    )
