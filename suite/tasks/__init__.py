@@ -3,13 +3,19 @@
 from collections.abc import Callable
 
 from suite.tasks.adding import adding
+from suite.tasks.chunker import chunker
+from suite.tasks.continual_reber import continual_reber
 from suite.tasks.copying import copy
 from suite.tasks.images import digits_pixels, digits_rows, mnist_permuted, mnist_pixels, mnist_rows
 from suite.tasks.imdb import imdb
+from suite.tasks.latch import latch
+from suite.tasks.long_lag import long_lag_2a, long_lag_2b, long_lag_2c
 from suite.tasks.multiplication import multiplication
 from suite.tasks.parity import parity
+from suite.tasks.reber import reber
 from suite.tasks.task import Batch, Task
 from suite.tasks.temporal_order import temporal_order
+from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
 
 TASKS: dict[str, Callable[..., Task]] = {
@@ -25,6 +31,14 @@ TASKS: dict[str, Callable[..., Task]] = {
     "multiplication": multiplication,
     "temporal-order": temporal_order,
     "copy": copy,
+    "reber": reber,
+    "continual-reber": continual_reber,
+    "long-lag-2a": long_lag_2a,
+    "long-lag-2b": long_lag_2b,
+    "long-lag-2c": long_lag_2c,
+    "two-sequence": two_sequence,
+    "latch": latch,
+    "chunker": chunker,
 }
 
 __all__ = ["TASKS", "Batch", "Task"]
