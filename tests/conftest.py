@@ -14,7 +14,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 from suite.data import columns, hub, manifest  # noqa: E402
-from suite.data.tokens import SPLITTERS, tokens
+from suite.data.tokens import SPLITTERS, tokens  # noqa: E402
 from suite.data.words import ranks  # noqa: E402
 
 torch.set_num_threads(1)

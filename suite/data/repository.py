@@ -10,6 +10,7 @@ import hashlib
 import io
 import urllib.request
 from typing import Any
+from urllib.error import HTTPError
 
 import numpy as np
 
@@ -25,13 +26,17 @@ Rows = list[dict[str, Any]]
 
 def address(manifest: Manifest) -> str:
     """Where the file lies."""
-    return "/".join((ADDRESS, manifest.repository, manifest.commit, manifest.path))
+    return f"{ADDRESS}/{manifest.repository}/{manifest.commit}/{manifest.path}"
 
 
 def fetch(where: str) -> bytes:
     """The bytes of a file, a megabyte at most, so that each split fetches it anew; fails as `urllib` does."""
-    with urllib.request.urlopen(where, timeout=TIMEOUT) as answer:  # noqa: S310 - the address is ours
-        return answer.read()  # type: ignore[no-any-return]
+    try:
+        with urllib.request.urlopen(where, timeout=TIMEOUT) as answer:  # noqa: S310 - the address is ours
+            return answer.read()  # type: ignore[no-any-return]
+    except HTTPError as error:
+        error.close()  # it holds the connection
+        raise
 
 
 def rows(manifest: Manifest, split: str, content: bytes) -> Rows:

@@ -21,9 +21,9 @@ VERSION = 1
 
 
 def words(line: str) -> list[str]:
-    """The words of a line of tokenised text, and its end.
+    r"""The words of a line of tokenised text, and its end.
 
-    >>> words(" Valkyria <unk> III \\n"), words("")
+    >>> words(" Valkyria <unk> III \n"), words("")
     (['Valkyria', '<unk>', 'III', '<eos>'], ['<eos>'])
     """
     return [*line.split(), END]
