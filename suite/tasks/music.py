@@ -62,12 +62,13 @@ def frames(roll: Tensor, starts: Tensor, answers: Tensor) -> Batch:
     >>> batch.x.argmax(-1).T.tolist(), batch.y[batch.mask].argmax(-1).tolist()
     ([[0, 1], [3, 0]], [1, 4, 2])
     """
-    place = torch.arange(int(answers.max()))[:, None]
-    mask = place < answers
-    where = torch.where(mask, starts + place, 0)
-    dtype = torch.get_default_dtype()
-    x, y = roll[where].to(dtype), roll[where + 1].to(dtype)
-    return Batch(x.masked_fill_(~mask[..., None], 0.0), y.masked_fill_(~mask[..., None], torch.nan), mask)
+    place = torch.arange(int(answers.max()) + 1)[:, None]
+    where = starts + torch.minimum(place, answers)
+    read = roll.index_select(0, where.flatten()).view(*where.shape, KEYS)
+    mask = place[:-1] < answers
+    gaps = (~mask).flatten().nonzero()[:, 0]  # whole rows of keys: several times faster than a mask of every key
+    x, y = (part.flatten(0, 1).to(torch.get_default_dtype(), copy=True).index_fill_(0, gaps, rest) for part, rest in ((read[:-1], 0.0), (read[1:], torch.nan)))
+    return Batch(x.view(*mask.shape, KEYS), y.view(*mask.shape, KEYS), mask)
 
 
 def alike(answers: Tensor) -> Callable[[Tensor, int, torch.Generator], Tensor]:
