@@ -235,6 +235,8 @@ def test_a_repository_file_is_read(served, tiny, tunes, dtype, monkeypatch):
     put(served, tiny, mat(tunes, dtype))
     for split in SPLITS:
         assert all(np.array_equal(one, other) for one, other in zip(rolls("tiny", split), tunes[split], strict=True))
+    kept = {path.name for path in Path(os.environ["CARROUSEL_CACHE"]).iterdir()}
+    assert kept == {f"tiny-{split}-{tiny.commit[:16]}.safetensors" for split in SPLITS}
     columns.cache_clear()
     monkeypatch.setattr(repository, "fetch", lambda where: pytest.fail("downloaded again"))
     assert len(columns("tiny", "train")["sequence"]) == 27
