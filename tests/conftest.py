@@ -14,6 +14,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 from suite.data import columns, hub, manifest  # noqa: E402
+from suite.data.tokens import SPLITTERS, tokens  # noqa: E402
 from suite.data.words import ranks  # noqa: E402
 
 torch.set_num_threads(1)
@@ -51,13 +52,15 @@ def data(cache):
 
     def need(name):
         about = manifest(name)
-        if about.hub and not all(hub.local_files(about, split) for split in about.splits):
-            pytest.skip(f"CARROUSEL_DATA names no folder with {about.hub}")
+        if about.place and not all(hub.local_files(about, split) for split in about.splits):
+            pytest.skip(f"CARROUSEL_DATA names no folder with {about.place}")
         with (cache / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for split in about.splits:
                 columns(name, split)
-            if "text" in about.columns.values():
+            if name == "imdb":
                 ranks(name)
+            if name in SPLITTERS:
+                tokens(name)
 
     return need

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from suite.data import DataError, NotAvailable, columns, hub, manifest, tensors
-from suite.data.manifest import Manifest, Split
+from suite.data.manifest import Manifest, Split, folder
 from suite.data.words import words
 
 TEXTS = ["A fine film.", "", "Dreadful, and late. Ünder all!", "It isn't<br />GOOD."]
@@ -194,20 +194,24 @@ def test_words_are_lower_case_without_mark_up():
     assert [w for text in TEXTS for w in words(text)] == ["a", "fine", "film", "dreadful", "and", "late", "nder", "all", "it", "isn't", "good"]
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "imdb"])
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in folder().glob("*/manifest.toml")))
 def test_manifests_are_complete(name):
     about = manifest(name)
+    assert about.name == name
     assert about.title
     assert about.licence
     assert about.paper
-    assert about.package or (about.hub and len(about.revision) == 40)
+    assert [bool(about.package), bool(about.hub), bool(about.repository)].count(True) == 1
+    assert about.package or len(about.revision or about.commit) == 40
+    assert bool(about.place) != bool(about.package)
+    assert bool(about.path) == bool(about.repository)
     for split in about.splits.values():
         assert split.rows > 0
         assert set(split.sha256) == set(about.columns)
 
 
 def test_an_unknown_manifest_is_named():
-    with pytest.raises(ValueError, match="no manifest for data set 'cifar'; there are digits, imdb, mnist"):
+    with pytest.raises(ValueError, match="no manifest for data set 'cifar'; there are digits, imdb, jsb, mnist, "):
         manifest("cifar")
 
 

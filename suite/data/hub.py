@@ -1,6 +1,6 @@
-"""Rows of a data set: from the folder named by CARROUSEL_DATA, else through Hugging Face `datasets`.
+"""Rows of a data set: from the folder named by CARROUSEL_DATA, else from its public repository, else through Hugging Face `datasets`.
 
-The only module that imports that package. Its name is also that of our top-level folder, hence the guard.
+The one place that decides, and the only module that imports that package. Its name is also that of our top-level folder, hence the guard.
 """
 
 from __future__ import annotations
@@ -10,36 +10,38 @@ import os
 import socket
 from collections.abc import Iterable
 from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from suite.data import repository
 from suite.data.manifest import DataError, Manifest, NotAvailable
 
 VARIABLE = "CARROUSEL_DATA"
 
 
 def local_files(manifest: Manifest, split: str) -> list[Path]:
-    """The files of a split under CARROUSEL_DATA, laid out as the hub repository; none where the set is not there."""
+    """The files of a split under CARROUSEL_DATA, laid out as the manifest says; none where the set is not there."""
     root = os.environ.get(VARIABLE)
     if not root:
         return []
     if not Path(root).is_dir():
         raise DataError(f"{VARIABLE} names '{root}', which is no folder")
-    repository = Path(root) / manifest.hub
-    if not repository.is_dir():
+    place = Path(root) / manifest.place
+    if not place.is_dir():
         return []
-    files = sorted(repository.glob(manifest.splits[split].files))
+    files = sorted(place.glob(manifest.splits[split].files))
     if not files:
-        raise DataError(f"'{repository}' has no '{manifest.splits[split].files}': the {split} split of {manifest.name} is missing")
+        raise DataError(f"'{place}' has no '{manifest.splits[split].files}': the {split} split of {manifest.name} is missing")
     return files
 
 
 def source_key(manifest: Manifest, split: str) -> str:
-    """What tells one source from another without decoding it: the bytes of local files, or the pinned revision."""
+    """What tells one source from another without decoding it: the bytes of local files, or the pinned revision or commit."""
     files = local_files(manifest, split)
     if not files:
-        return manifest.revision[:16]
+        return (manifest.revision or manifest.commit)[:16]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
@@ -47,25 +49,33 @@ def source_key(manifest: Manifest, split: str) -> str:
 
 
 def rows(manifest: Manifest, split: str) -> Iterable[dict[str, Any]]:
-    """The rows of a split, decoded by `datasets`."""
+    """The rows of a split, decoded by `datasets` or from a file of a public repository."""
     files = local_files(manifest, split)
+    if manifest.repository and not files:
+        try:
+            content = repository.fetch(repository.address(manifest))
+        except (OSError, HTTPException) as error:
+            raise NotAvailable(f"{absent(manifest)}, and the download of {repository.address(manifest)} failed ({_first_line(error)})") from None
+        return repository.rows(manifest, split, content)
     hf = hugging_face()
-    if not files and not reachable():  # what is in the hub's cache still loads, and the rest fails at once
-        import huggingface_hub
-
-        hf.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = True
     if files:
         try:
             return list(hf.load_dataset("parquet", data_files={split: [str(f) for f in files]}, split=split, streaming=True))
         except Exception as error:
             raise DataError(f"{manifest.name}: cannot read '{files[0]}': {_first_line(error)}") from error
+    if not reachable():  # what is in the hub's cache still loads, and the rest fails at once
+        import huggingface_hub
+
+        hf.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = True
     try:
         return hf.load_dataset(manifest.hub, manifest.config, revision=manifest.revision, split=split)  # type: ignore[no-any-return]
     except Exception as error:  # whatever a network, a proxy or a hub can throw
-        raise NotAvailable(
-            f"{manifest.name} is not here: {VARIABLE} {'names no folder with ' + manifest.hub if os.environ.get(VARIABLE) else 'is not set'}, the hub's cache has no copy, "
-            f"and the download failed ({_first_line(error)})"
-        ) from None
+        raise NotAvailable(f"{absent(manifest)}, the hub's cache has no copy, and the download failed ({_first_line(error)})") from None
+
+
+def absent(manifest: Manifest) -> str:
+    """The beginning of the sentence for a set that is not under CARROUSEL_DATA."""
+    return f"{manifest.name} is not here: {VARIABLE} {'names no folder with ' + manifest.place if os.environ.get(VARIABLE) else 'is not set'}"
 
 
 @cache

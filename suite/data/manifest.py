@@ -32,7 +32,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One data set. `hub` is empty where a package on this machine holds the data."""
+    """One data set: on the hub, else in a file of a public repository, else in a package on this machine."""
 
     name: str
     title: str
@@ -42,8 +42,18 @@ class Manifest:
     package: str
     licence: str
     paper: str
-    columns: Mapping[str, str]  # column -> "image", "label" or "text"
+    columns: Mapping[str, str]  # column -> "image", "label", "text" or "roll"
     splits: Mapping[str, Split]
+    repository: str = ""  # owner/name on GitHub
+    commit: str = ""
+    path: str = ""
+    md5: str = ""  # of that file, where known; what is decoded from it is checked in any case
+    folder: str = ""  # under CARROUSEL_DATA, where it is not the hub id
+
+    @property
+    def place(self) -> str:
+        """Its folder under CARROUSEL_DATA."""
+        return self.folder or self.hub
 
     @property
     def checksum(self) -> str:

@@ -25,7 +25,7 @@ Columns = dict[str, Tensor]
 
 @lru_cache(maxsize=8)
 def columns(name: str, split: str) -> Columns:
-    """Every column of a split; texts are their UTF-8 bytes end to end (`<column>`) and where each ends (`<column>.ends`)."""
+    """Every column of a split; texts are their UTF-8 bytes end to end (`<column>`) and where each ends (`<column>.ends`), piano rolls likewise."""
     about = manifest(name)
     if about.package:
         return check(about, split, PACKAGED[about.name]())
@@ -70,7 +70,7 @@ def _sum(found: Columns) -> str:
 
 
 def decode(about: Manifest, split: str) -> Columns:
-    """Rows to tensors: images (N, height, width) uint8, labels int64, texts as bytes."""
+    """Rows to tensors: images (N, height, width) uint8, labels int64, texts as bytes, piano rolls (frames, 88) uint8 of zeros and ones."""
     rows = list(hub.rows(about, split))
     decoded: Columns = {}
     for column, kind in about.columns.items():
@@ -96,7 +96,18 @@ def _texts(column: str, values: list[Any]) -> Columns:
     return {column: torch.frombuffer(bytearray(b"".join(encoded)), dtype=torch.uint8), f"{column}.ends": ends}
 
 
-DECODERS: dict[str, Callable[[str, list[Any]], Columns]] = {"image": _images, "label": _labels, "text": _texts}
+def _rolls(column: str, values: list[Any]) -> Columns:
+    """Tunes, each a list of frames, each the MIDI notes that sound in it; column n of a roll is note n + 21."""
+    counts = torch.tensor([len(frame) for tune in values for frame in tune], dtype=torch.int64)
+    notes = torch.tensor([note - 21 for tune in values for frame in tune for note in frame], dtype=torch.int64)
+    if len(notes) and not 0 <= int(notes.min()) <= int(notes.max()) < 88:
+        raise ValueError("a note outside 21 … 108")
+    roll = torch.zeros(len(counts), 88, dtype=torch.uint8)
+    roll[torch.arange(len(counts)).repeat_interleave(counts), notes] = 1
+    return {column: roll, f"{column}.ends": torch.tensor([len(tune) for tune in values], dtype=torch.int64).cumsum(0)}
+
+
+DECODERS: dict[str, Callable[[str, list[Any]], Columns]] = {"image": _images, "label": _labels, "text": _texts, "roll": _rolls}
 
 
 def texts(found: Columns, column: str = "text") -> Iterable[str]:
@@ -108,7 +119,7 @@ def texts(found: Columns, column: str = "text") -> Iterable[str]:
 
 
 def digest(found: Columns, column: str) -> str:
-    """SHA-256 of a decoded column; of a text column, of the bytes and of where each text ends."""
+    """SHA-256 of a decoded column; of texts and piano rolls, also of where each ends."""
     hashed = hashlib.sha256()
     for key in (column, f"{column}.ends"):
         if key in found:

@@ -11,10 +11,12 @@ from suite.tasks.imdb import imdb
 from suite.tasks.latch import latch
 from suite.tasks.long_lag import long_lag_2a, long_lag_2b, long_lag_2c
 from suite.tasks.multiplication import multiplication
+from suite.tasks.music import jsb, musedata, nottingham, piano_midi
 from suite.tasks.parity import parity
 from suite.tasks.reber import reber
 from suite.tasks.task import Batch, Task
 from suite.tasks.temporal_order import temporal_order
+from suite.tasks.text import tiny_shakespeare, wikitext2
 from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
 
@@ -39,6 +41,12 @@ TASKS: dict[str, Callable[..., Task]] = {
     "two-sequence": two_sequence,
     "latch": latch,
     "chunker": chunker,
+    "wikitext2": wikitext2,
+    "tiny-shakespeare": tiny_shakespeare,
+    "jsb": jsb,
+    "nottingham": nottingham,
+    "musedata": musedata,
+    "piano-midi": piano_midi,
 }
 
 __all__ = ["TASKS", "Batch", "Task"]

@@ -41,11 +41,11 @@ def _batch_axis(tensor: Tensor, block: Batch) -> int:
     return 0 if tensor is block.y and tensor.shape[:2] != block.mask.shape else 1
 
 
-def stored(splits: Callable[[str], tuple[Tensor, Callable[[Tensor], Batch]]]) -> Batches:
+def stored(splits: Callable[[str], tuple[Tensor, Callable[[Tensor], Batch]]], arrange: Callable[[Tensor, int, torch.Generator], Tensor] | None = None) -> Batches:
     """Examples held in arrays. `splits(split)` gives row numbers and the function that makes a batch of some.
 
     Training rows are permuted by the generator and a last incomplete batch is dropped; the other splits come
-    in stored order and whole.
+    in stored order and whole. `arrange(rows, size, generator)` may put the permuted rows into another order.
     """
 
     def batches(split: str, size: int, generator: torch.Generator) -> Iterator[Batch]:
@@ -53,6 +53,7 @@ def stored(splits: Callable[[str], tuple[Tensor, Callable[[Tensor], Batch]]]) ->
         if split == "train":
             rows = rows[torch.randperm(len(rows), generator=generator)]
             rows = rows[: max(len(rows) // size, 1) * size]
+            rows = arrange(rows, size, generator) if arrange else rows
         for chosen in rows.split(size):
             yield make(chosen)
 

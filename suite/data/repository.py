@@ -1,0 +1,74 @@
+"""Rows from one file of a public repository, pinned by commit: a text cut into three, or MATLAB cells of piano rolls.
+
+    input.txt         the first 90 % of the characters train, the next 5 % validate, the last 5 % test: one row each
+    JSB_Chorales.mat  traindata, validdata, testdata: cells of (frames, 88) zeros and ones, one row a tune
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import urllib.request
+from typing import Any
+from urllib.error import HTTPError
+
+import numpy as np
+
+from suite.data.manifest import DataError, Manifest
+
+ADDRESS = "https://raw.githubusercontent.com"
+TIMEOUT = 10  # seconds without a byte
+CELLS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
+LOWEST = 21  # the MIDI note of a roll's first column
+
+Rows = list[dict[str, Any]]
+
+
+def address(manifest: Manifest) -> str:
+    """Where the file lies."""
+    return f"{ADDRESS}/{manifest.repository}/{manifest.commit}/{manifest.path}"
+
+
+def fetch(where: str) -> bytes:
+    """The bytes of a file, a megabyte at most, so that each split fetches it anew; fails as `urllib` does."""
+    try:
+        with urllib.request.urlopen(where, timeout=TIMEOUT) as answer:  # noqa: S310 - the address is ours
+            return answer.read()  # type: ignore[no-any-return]
+    except HTTPError as error:
+        error.close()  # it holds the connection
+        raise
+
+
+def rows(manifest: Manifest, split: str, content: bytes) -> Rows:
+    """The rows of a split of a file, whose bytes are checked first where their checksum is known."""
+    where = address(manifest)
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if manifest.md5 and found != manifest.md5:
+        raise DataError(f"{manifest.name}: the file at {where} is not the published one: expected md5 {manifest.md5}, found {found}")
+    (column,) = manifest.columns
+    try:
+        values = matlab(content, split) if manifest.path.endswith(".mat") else [cut(content.decode(), split)]
+    except Exception as error:  # whatever a parser makes of bytes that nobody has checked
+        raise DataError(f"{manifest.name}: cannot read {where}: {type(error).__name__}: {' '.join(str(error).split())[:160]}") from None
+    return [{column: value} for value in values]
+
+
+def cut(text: str, split: str) -> str:
+    """A split of a text, as the hub's script for tiny-shakespeare cuts it.
+
+    >>> [len(cut("a" * 101, split)) for split in ("train", "validation", "test")]
+    [90, 5, 6]
+    """
+    train = int(len(text) * 0.9)
+    validation = train + int((len(text) - train) * 0.5)
+    return {"train": text[:train], "validation": text[train:validation], "test": text[validation:]}[split]
+
+
+def matlab(content: bytes, split: str) -> list[list[list[int]]]:
+    """The tunes of a split, each frame as the ascending list of the MIDI notes that sound in it."""
+    from scipy.io import loadmat
+
+    rolls = loadmat(io.BytesIO(content), variable_names=[CELLS[split]])[CELLS[split]].ravel()
+    if any(roll.ndim != 2 or roll.shape[1] != 88 or not np.isin(roll, (0, 1)).all() for roll in rolls):
+        raise ValueError("a cell is no (frames, 88) of zeros and ones")
+    return [[(np.flatnonzero(frame) + LOWEST).tolist() for frame in roll] for roll in rolls]
