@@ -203,6 +203,12 @@ def test_what_comes_from_the_layer_below_is_no_recurrent_weight():
     assert not torch.equal(params["z2.x"], torch.eye(5)[None])
 
 
+def test_the_readout_has_a_bias_too():
+    drawn = suite.network("gru", 4, inputs=3, outputs=2, init="bias(row='readout', values=0.0)").start(0)
+    assert not drawn["readout.b"].any()
+    assert drawn["readout.w"].any()
+
+
 def test_embeddings_and_readouts_have_the_range_of_1997_too():
     drawn = suite.network("lstm", 4, inputs=50, outputs=2, embedding=6, init="uniform(range=0.01)").start(0)
     assert max(float(value.abs().max()) for value in drawn.values()) <= 0.01

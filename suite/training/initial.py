@@ -56,7 +56,7 @@ def check(text: str, cells: Sequence[Cell]) -> None:
     for name, arguments in asked(text):
         if name == "chrono":
             longest_of(arguments["longest"])
-        for cell in cells if name == "bias" else ():
+        for cell in cells if name == "bias" and arguments["row"] != "readout" else ():
             biased(cell, arguments["row"])
 
 
