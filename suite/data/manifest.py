@@ -32,7 +32,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One data set. `hub` is empty where a package on this machine holds the data."""
+    """One data set. `hub` is empty where a package on this machine holds the data; `overlap` counts the rows that the original has in two splits."""
 
     name: str
     title: str
@@ -44,6 +44,7 @@ class Manifest:
     paper: str
     columns: Mapping[str, str]  # column -> "image", "label" or "text"
     splits: Mapping[str, Split]
+    overlap: int = 0
 
     @property
     def checksum(self) -> str:
