@@ -15,7 +15,7 @@ from suite.data.overlap import shared_rows
 from suite.findings import Finding, judged
 from suite.tasks import constants
 from suite.tasks.limited import rows as examples
-from suite.tasks.sampling import MANY, finite, first, mean, near, same, sample, seeded, told
+from suite.tasks.sampling import MANY, SMOOTHED, finite, first, mean, near, same, sample, seeded, told
 from suite.tasks.task import Batch, Task, asked
 
 SPLITS = ("train", "validation", "test")
@@ -159,28 +159,42 @@ def oracle(task: Task) -> str:
     made = [(task.metric(task.oracle(b), b).double(), float(task.weight(b)[1])) for b in sample(task, "test")]
     values, weights = torch.cat([v for v, _ in made]), torch.tensor([w for _, w in made], dtype=torch.float64)
     score, error = mean(values, weights)
-    assert near(task, score, error, best, float(weights.sum())), f"the oracle scores {told(task, score, error, float(weights.sum()))}, and best is {best:g}"
-    return told(task, score, error, float(weights.sum()))
+    n = float(weights.sum())
+    assert near(task, score, error, n, best), f"the oracle scores {told(task, score, error, n)}, and best is {best:g}"
+    return told(task, score, error, n)
 
 
 def chance(task: Task) -> str:
     """The best constant scores `chance`: of a finite task that of its test split, or that of its training split, exactly."""
-    exact, link = finite(task), constants.link(task, first(task))
-    test, *other = (torch.cat([constants.answers(b) for b in sample(task, split)]) for split in (("test", "train") if exact else ("test", "validation")))
-    fitted = [constants.constants(task, found, link) for found in ((test, *other) if exact else other)]
-    if not exact:  # chosen on other examples than it is scored on, for the best of many is too good where it was chosen
-        values, weights = constants.tried(task, sample(task, "validation"), fitted[0])
-        k = constants.best(task, values.T @ weights)
-        fitted = [fitted[0][k : k + 1]]
-    counted = constants.counted(task, test, torch.cat(fitted)) if task.outputs > MANY else None
-    values, weights = counted or constants.tried(task, sample(task, "test"), torch.cat(fitted))
-    n, found = float(weights.sum()), []
-    for part in values.split([len(f) for f in fitted], dim=1):
-        score, error = mean(part[:, constants.best(task, part.T @ weights)], weights)
-        if near(task, score, error, task.chance, n):
-            return told(task, score, error, n)
-        found.append(told(task, score, error, n))
-    raise AssertionError(f"the best constant scores {' or, fitted on training, '.join(found)}; chance is {task.chance:g}")
+    found = _fitted(task, "test") if finite(task) else _drawn(task)
+    if near(task, *found, task.chance):
+        return told(task, *found)
+    said = told(task, *found)
+    if finite(task):
+        found = _fitted(task, "train")
+        if near(task, *found, task.chance, SMOOTHED):
+            return f"{told(task, *found)}, fitted on training"
+        said += f", fitted on training {told(task, *found)}"
+    raise AssertionError(f"the best constant scores {said}; chance is {task.chance:g}")
+
+
+def _fitted(task: Task, split: str) -> tuple[float, float, float]:
+    """The score of the constant that is best on a finite task's test split, of those that suggest themselves by a split; its error; their number."""
+    test, seen = (torch.cat([constants.answers(b) for b in sample(task, s)]) for s in ("test", split))
+    outputs = constants.constants(task, seen, constants.link(task, first(task)))
+    counted = constants.counted(task, test, outputs) if task.outputs > MANY else None
+    values, weights = counted or constants.tried(task, sample(task, "test"), outputs)
+    return (*mean(values[:, constants.best(task, values.T @ weights)], weights), float(weights.sum()))
+
+
+def _drawn(task: Task) -> tuple[float, float, float]:
+    """The same of drawn examples: the constant is chosen on others than it is scored on, for the best of many is too good where it was chosen."""
+    seen = torch.cat([constants.answers(b) for b in sample(task, "validation")])
+    outputs = constants.constants(task, seen, constants.link(task, first(task)))
+    values, weights = constants.tried(task, sample(task, "validation"), outputs)
+    k = constants.best(task, values.T @ weights)
+    values, weights = constants.tried(task, sample(task, "test"), outputs[k : k + 1])
+    return (*mean(values[:, 0], weights), float(weights.sum()))
 
 
 def disjoint(task: Task) -> str:
