@@ -128,16 +128,16 @@ def noise(task: Task, batch: Batch, replicas: int) -> Tensor:
 
 
 def unasked(task: Task) -> str:
-    """Outputs at masked steps and at steps not asked do not count; every asked one can."""
+    """Outputs at masked steps count neither in the loss nor in the metric, those at steps not asked not in the metric."""
     batch = first(task)
-    wanted = asked(batch)
-    if wanted.all():
+    if asked(batch).all():
         return "every answer of the batch is asked"
     output = noise(task, batch, 2)
-    other = torch.where(wanted.unsqueeze(-2).unsqueeze(-1), output, 1e3)
-    for name, score in (("loss", task.loss), ("metric", task.metric)):
-        assert torch.equal(score(output, batch), score(other, batch)), f"the {name} hears outputs that are not asked"
-    return f"{int((~wanted).sum())} of {wanted.numel()} outputs"
+    for what, wanted, scores in (("masked", batch.mask, {"loss": task.loss, "metric": task.metric}), ("not asked", asked(batch), {"metric": task.metric})):
+        other = torch.where(wanted.unsqueeze(-2).unsqueeze(-1), output, 1e3)
+        for name, score in scores.items():
+            assert torch.equal(score(output, batch), score(other, batch)), f"the {name} hears outputs that are {what}"
+    return f"{int((~asked(batch)).sum()):,} of {asked(batch).numel():,} outputs"
 
 
 def oracle(task: Task) -> str:

@@ -17,7 +17,7 @@ from suite.tasks.task import Batch, Task
 SAMPLE, WITHIN = 10_000, 4
 EXACT = 1e-5  # of a finite task, relative: metrics are means in float32
 SMOOTHED = 1e-3  # where the constant is fitted on training: sources smooth what is never seen there in their own ways
-MANY = 256  # outputs beyond which small batches must do
+MANY = 64  # outputs beyond which small batches must do
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -27,7 +27,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def first(task: Task, split: str = "train", size: int = 0, seed: int = 0) -> Batch:
     """The first batch of a pass."""
-    return next(task.batches(split, size or (64 if task.outputs <= MANY else 4), seeded(seed)))
+    return next(task.batches(split, size or (64 if task.outputs <= MANY else 8), seeded(seed)))
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -43,7 +43,8 @@ def finite(task: Task) -> bool:
 def sample(task: Task, split: str) -> Iterator[Batch]:
     """All of a split of a finite task; of another SAMPLE drawn examples, in as many passes as that takes."""
     if finite(task):
-        yield from task.batches(split, 1 if task.stateful or split == "train" else 250, seeded(5))  # one row drops nothing
+        size = 1 if task.stateful or split == "train" else 16 if task.supervision == "every" else 256  # one row drops nothing, few rows are padded less
+        yield from task.batches(split, size, seeded(5))
         return
     generator, left = seeded(5), SAMPLE
     while left > 0:
