@@ -6,7 +6,7 @@ the task's own metric on the test split, or on as much of it as LOOK allows. All
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -64,6 +64,12 @@ def baselines(task: Task) -> list[Baseline]:
         if looked > LOOK:
             break
     return [_baseline(name, *(torch.cat(parts).double() for parts in zip(*pairs, strict=True))) for name, pairs in scored.items()]
+
+
+def without_order(task: Task, found: Iterable[Baseline]) -> list[str]:
+    """The baselines that solve a task and do not hear in which order its inputs came: it asks for no memory of order."""
+    sign = 1 if task.better == "higher" else -1
+    return [b.name for b in found if b.name in WITHOUT_ORDER and sign * b.score >= sign * task.solved]
 
 
 def seers(task: Task, longest: int) -> list[Seer]:
@@ -142,12 +148,13 @@ def _enough(task: Task) -> Iterator[Batch]:
 
 
 def _batches(task: Task, split: str, seed: int) -> Iterator[Batch]:
-    size = 32 if task.stateful else 1 if _tunes(task) else TEST if split == "test" else FIT
+    sizes = (32, 32) if task.stateful else (1, 16) if _tunes(task) else (FIT, TEST)
+    size = sizes[split == "test"]
     return iter(task.batches(split, size, torch.Generator().manual_seed(stream_seed(split, seed))))
 
 
 def _tunes(task: Task) -> bool:
-    """Whether sequences are stored, of any length, and asked at every step: one at a time none is padded or dropped."""
+    """Whether sequences are stored, of any length, and asked at every step: one at a time none is dropped, a few at a time are padded less."""
     return task.data is not None and task.supervision == "every" and not task.stateful
 
 

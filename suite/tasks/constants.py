@@ -18,7 +18,7 @@ from suite.tasks import scores
 from suite.tasks.task import Batch, Task, asked
 
 LEVELS, CLASSES = 201, 12
-SURE = 1e-6  # a probability of 0 or 1 as a logit
+SURE = 1e-7  # a probability of 0 or 1 as a logit
 AT_ONCE = 20_000_000  # outputs in memory
 
 Link = Callable[[Tensor], Tensor]
