@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """The data set behind a task. `content` is the digest of data that are in hand and that no manifest describes."""
+    """The data set behind a task. `content` is the digest of data in hand that no manifest describes, `own_overlap` how many of their examples stand in two splits."""
 
     name: str
     splits: tuple[str, ...]
