@@ -40,12 +40,12 @@ def certain(y):
 
 
 def numbers(tolerance=0.3):
-    """Say at the last step, by a logistic output, whether the first input was positive: 0.1, 0.2 or 1; right within the tolerance."""
+    """Say at the last step, by a logistic output, whether the first input was positive: 0.1, 0.5 or 1; right within the tolerance."""
 
     def draw(n, generator):
         x = torch.randint(3, (4, n, 1), generator=generator).float() - 1.0
         y = torch.full((4, n), NAN)
-        y[-1] = torch.tensor([0.1, 0.2, 1.0])[(x[0, :, 0] + 1).long()]
+        y[-1] = torch.tensor([0.1, 0.5, 1.0])[(x[0, :, 0] + 1).long()]
         return Batch(x, y, torch.ones(4, n, dtype=torch.bool))
 
     score = scores.logistic(scores.within(tolerance))

@@ -143,10 +143,10 @@ def test_standardised_by_the_steps_of_training_alone():
 
 
 def test_tokens_are_numbered_by_training_and_the_rest_is_unknown():
-    x = {"train": [["a", "a", "b"], ["a", "c"]], "validation": [["b"]], "test": [["z", "a"], ["b", "b"]]}
+    x = {"train": [["a", "a", "b"], ["a", "c"]], "validation": [["b"]], "test": [["z", "a"], ["b", "b", "b"]]}
     task = task_from(x=x, y={"train": [0, 1], "validation": [0], "test": [0, 1]}, vocabulary=2)
     assert task.inputs == 4
-    assert first(task).x.T.tolist() == [[1, 2], [3, 3]]
+    assert first(task).x.T.tolist() == [[1, 2, 0], [3, 3, 3]]
     assert sorted(first(task, "train").x.T.tolist()) == [[2, 1, 0], [2, 2, 3]]
 
 

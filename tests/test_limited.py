@@ -9,7 +9,7 @@ import suite
 from suite.launch.plan import canonical
 from suite.tasks import Batch
 from suite.tasks.conformance import check
-from suite.tasks.limited import rows
+from suite.tasks.limited import joined, rows
 from suite.tasks.streams import contiguous, drawn
 
 
@@ -89,6 +89,17 @@ def test_padding_and_steps_not_asked_stay_so():
         torch.testing.assert_close(batch.y, torch.where(batch.x[..., 0] > 1.5, batch.x[..., 0], torch.nan), equal_nan=True)
         assert torch.equal(batch.mask, batch.x[..., 0] > 0)
         assert batch.mask.any(1).all(), "a batch is as long as its longest example"
+
+
+def test_batches_of_other_lengths_are_joined_with_padding_that_asks_nothing():
+    for fill, kind in ((-1, torch.long), (torch.nan, torch.float)):
+        pieces = [Batch(torch.ones(t, 2, 1), torch.ones(t, 2, dtype=kind), torch.ones(t, 2, dtype=torch.bool)) for t in (3, 1)]
+        x, y, mask = joined(pieces)
+        assert x[..., 0].T.tolist() == [[1, 1, 1]] * 2 + [[1, 0, 0]] * 2
+        assert mask.T.tolist() == [[True] * 3] * 2 + [[True, False, False]] * 2
+        torch.testing.assert_close(y[1:, 2:], torch.full((2, 2), fill, dtype=kind), equal_nan=True)
+    once = [Batch(torch.ones(t, 2, 1), torch.full((2,), t), torch.ones(t, 2, dtype=torch.bool)) for t in (3, 1)]
+    assert joined(once).y.tolist() == [3, 3, 1, 1]
 
 
 def test_names_carry_it():
