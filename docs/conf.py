@@ -33,8 +33,15 @@ def bullets(app, what, name, thing, options, lines):  # noqa: ANN001, ANN201
 
 
 def catalogue(app, name, source):  # noqa: ANN001, ANN201
-    """The table of cells, from the cells."""
+    """The tables of cells and tasks, from the cells and tasks."""
+    from suite.launch import tables
     from suite.launch.describe import listing
+
+    for mark, made in (("{{tasks}}", tables.tasks), ("{{figures}}", tables.figures), ("{{marks}}", tables.marks)):
+        if mark in source[0]:
+            source[0] = source[0].replace(mark, made())
+    if "{{cells}}" not in source[0]:
+        return
 
     rows = ["| cell | rows | states | parameters | multiply–adds | source |", "|---|---|---|---:|---:|---|"]
     for cell in listing("cells", 128, 28):

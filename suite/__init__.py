@@ -3,7 +3,7 @@
 The public face, loaded when it is used:
 
     cell, unroll, from_torch, to_torch, Refused     cells and the engines that run them
-    task, network, fit, gradient_flow               what is learnt, by what, the training loop, how far gradients reach
+    task, task_from, network, fit, gradient_flow    what is learnt, by what, the training loop, how far gradients reach
     Optimiser, run, load, save                      learning rates, experiments from a notebook, weights on disk
 """
 
@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 FACE = {
     "cell": "suite.catalogue",
     "task": "suite.catalogue",
+    "task_from": "suite.tasks.given",
     "unroll": "suite.catalogue",
     "Cell": "suite.cells",
     "Refused": "suite.engines",

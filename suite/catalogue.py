@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from suite import names
@@ -70,18 +71,79 @@ def canonical_cell(name: str) -> str:
 
 
 def task(name: str, **difficulty: Any) -> Task:
-    """The task of a name, or of an outsider's `module:attribute` (a callable `**difficulty -> Task`).
+    """The task of a name, or of an outsider's `module:attribute` (a callable `**difficulty -> Task`, or a Task).
 
-    >>> task("adding", length=50).chance
-    0.16666666666666666
+    Beside its own arguments every task takes `train`, the size of the training set.
+
+    >>> task("adding", length=50).chance, task("adding(length=50)", train=1000).name
+    (0.16666666666666666, 'adding(length=50, train=1000)')
     """
-    from suite.tasks import TASKS, Task
+    from suite.tasks import Task
+    from suite.tasks.limited import limited
 
     name, written = names.parse_call(name)
-    made = names.call(names.resolve(name, TASKS, "task"), name, written | difficulty, "task")
+    factory = task_factory(name)
+    given = written | difficulty
+    train = given.pop("train", None) if "train" not in names.arguments(factory, {}) else None
+    made = _called(factory, name, given)
     if not isinstance(made, Task):
         raise ValueError(f"task '{name}' must be a callable **difficulty -> Task; it returned {type(made).__name__}")
+    return made if train is None else limited(made, train)
+
+
+def task_factory(name: str) -> Callable[..., Task]:
+    """What makes the task of a name without arguments; a Task of an outsider's is handed out as it is."""
+    from suite.tasks import TASKS, Task
+
+    found: Any = names.resolve(name, TASKS, "task")
+    if isinstance(found, Task):
+        return partial(_handed, found)
+    if not callable(found):
+        raise ValueError(f"task '{name}' cannot be called: it is a {type(found).__name__}")
+    made: Callable[..., Task] = found
     return made
+
+
+def _called(factory: Callable[..., Any], name: str, given: Mapping[str, Any]) -> Any:
+    from suite.data import NotAvailable
+
+    try:
+        return names.call(factory, name, given, "task")
+    except (ValueError, OSError, NotAvailable):
+        raise
+    except Exception as error:  # somebody else's function
+        raise ValueError(f"task '{name}' cannot be made: {type(error).__name__}: {error}") from None
+
+
+def _handed(found: Task, /) -> Task:
+    return found
+
+
+def either(name: str) -> Task | Callable[[int], Cell]:
+    """The task of a name, or what makes the cell of it: whichever it is. A name without a colon is looked for among cells and tasks.
+
+    >>> either("adding(length=6)").name, either("gru")(8).units
+    ('adding(length=6)', 8)
+    """
+    from suite.cells import CELLS
+    from suite.tasks import TASKS, Task
+    from suite.training.check import made
+
+    base, given = names.parse_call(name)
+    found: Any = names.resolve(base, {**CELLS, **TASKS}, "cell or task")
+    if base in TASKS or isinstance(found, Task):
+        return task(name)
+    needed = names.missing(found, given) if callable(found) and base not in CELLS else ["units"]
+    own = {key: value for key, value in given.items() if key != "train"}
+    if (own and "units" not in needed) or (not needed and isinstance(_called(found, base, own), Task)):
+        return task(name)
+    try:
+        made(partial(cell, name))  # what is no cell at all is the user's mistake, not a failed check
+    except ValueError as error:
+        if "it returned Task" in str(error):
+            raise ValueError(f"task '{base}' needs its difficulty, as in {base}({needed[0]}=…)") from None
+        raise
+    return partial(cell, name)
 
 
 def engine(name: str, of: Cell | Sequence[Cell] | None = None, on: device | None = None) -> Engine:

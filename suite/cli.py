@@ -142,15 +142,29 @@ def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
 @commands.command("check")
 @click.argument("name")
 def check_command(name: str) -> int:
-    """Prove a cell: NAME in the catalogue, or your own as module:attribute. One line a property; status 1 if one fails."""
-    from functools import partial
+    """Prove a cell or a task: NAME in the catalogue, or your own as module:attribute. One line a property; status 1 if one fails.
 
+    \b
+    A cell:  a callable units -> Cell; gradients, engines, replicas, padding.
+             carrousel check their_package.cells:my_cell
+    A task:  a callable **difficulty -> Task, or a Task; oracle, chance, shapes,
+             seeds, splits.
+             carrousel check "their_package.tasks:my_task(length=9)"
+
+    What the attribute makes decides which of the two it is.
+    """  # noqa: D301
     from suite import catalogue
-    from suite.training.check import check, made
+    from suite.tasks import Task
 
-    make = partial(catalogue.cell, name)
-    made(make)  # what is no cell at all is the user's mistake, not a failed check
-    found = check(make)
+    made = catalogue.either(name)
+    if isinstance(made, Task):
+        from suite.tasks.conformance import check as check_task
+
+        found = check_task(made)
+    else:
+        from suite.training.check import check
+
+        found = check(made)
     for finding in found:
         click.echo(f"{'ok  ' if finding.holds else 'FAIL'} {finding.name}: {finding.detail}")
     return 0 if all(finding.holds for finding in found) else 1

@@ -95,6 +95,12 @@ def call(factory: Callable[..., T], name: str, arguments: Mapping[str, Any], wha
     return factory(**arguments)
 
 
+def missing(factory: Callable[..., Any], given: Mapping[str, Any]) -> list[str]:
+    """The arguments that a factory needs and that are not given."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [n for n, p in inspect.signature(factory).parameters.items() if p.default is p.empty and p.kind not in kinds and n not in given]
+
+
 def arguments(factory: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The given arguments with the factory's defaults filled in."""
     defaults = {n: p.default for n, p in inspect.signature(factory).parameters.items() if p.default is not p.empty}

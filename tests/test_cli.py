@@ -137,7 +137,9 @@ def test_the_last_line_is_the_path_of_the_page_and_a_second_start_trains_nothing
     assert [run.status for run in runs] == ["done"] * 2
     assert skipped == []
     (found,) = json.loads((page.parent / "baselines.json").read_text()).values()
-    assert [baseline["name"] for baseline in found] == ["best constant", "last input", "bag of inputs"]
+    names = [baseline["name"] for baseline in found]
+    assert names[:4] == ["best constant", "last input", "last two inputs", "bag of inputs"]
+    assert names[-2:] == ["linear on the whole sequence", "network on the whole sequence"]
 
     times = {path: path.stat().st_mtime_ns for path in (page.parent / "runs").iterdir()}
     status, out, err = carrousel(*SHORT, "--units", 5)

@@ -28,7 +28,7 @@ TIMED = Experiment("timed", "How fast?", ("gru-cho",), (), ({"length": 3, "batch
 def page(monkeypatch):
     """Neither page nor baselines: tests/test_cli.py asks for both."""
     monkeypatch.setattr(suite.report.site, "render", lambda out: out / "index.html")
-    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key(recipe.task): [{"name": "none"}] for recipe in TINY.recipes})
+    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key(recipe.task): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}] for recipe in TINY.recipes})
 
 
 def carry_out(experiment, out, **more):

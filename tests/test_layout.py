@@ -19,12 +19,12 @@ MAY = {  # package -> what of ours it imports besides itself
     "cells": set(),
     "engines": {"cells", "folders"},
     "data": {"folders"},
-    "tasks": {"data", "names"},
+    "tasks": {"data", "names", "findings", "papers"},
     "runs": set(),
     "stats": {"runs"},
     "report": {"runs", "stats"},
     "experiments": {"names", "runs", "stats", "report"},
-    "training": {"names", "cells", "engines", "tasks", "runs", "stats", "catalogue"},
+    "training": {"names", "findings", "cells", "engines", "tasks", "runs", "stats", "catalogue"},
 }
 
 

@@ -92,3 +92,57 @@ def test_a_task_of_theirs_is_on_the_page_with_its_results(outside, tmp_path):
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Best mean: rnn" in page
     assert "best trivial baseline (" in page
+
+
+THEIRS = """
+from dataclasses import replace
+import suite
+from suite.tasks import Batch
+
+ours = suite.task("parity", length=6)
+
+
+def echo(length):
+    return suite.task("parity", length=length, supervision="every")
+
+
+def wrong(split, size, generator):
+    for batch in ours.batches(split, size, generator):
+        yield batch._replace(x=batch.x.roll(1, 0))
+
+
+def shifted(length=6):
+    return replace(suite.task("parity", length=length), batches=wrong, chance=0.4)
+
+
+def broken(length=6):
+    return {}["length"]
+"""
+
+
+@pytest.mark.parametrize("name", ["ours", "echo(length=4)", "echo(length=4, train=64)"])
+def test_a_good_task_passes_every_property(outside, name):
+    done = outside(THEIRS, "check", f"theirs.cells:{name}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(line.startswith("ok  ") for line in done.stdout.splitlines())
+    assert "ok   the oracle is best: 1 on every split" in done.stdout
+
+
+def test_a_task_that_breaks_a_property_is_told_which(outside):
+    done = outside(THEIRS, "check", "theirs.cells:shifted")
+    assert done.returncode == 1
+    assert [line.partition(":")[0] for line in done.stdout.splitlines() if line.startswith("FAIL")] == ["FAIL the best constant scores chance"]
+
+
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("echo", "task 'theirs.cells:echo' needs its difficulty, as in theirs.cells:echo(length=…)"),
+    ("echo(lenght=3)", "'lenght'"),
+    ("missing", "cell or task 'theirs.cells:missing' cannot be imported"),
+    ("broken", "task 'theirs.cells:broken' cannot be made: KeyError: 'length'"),
+    ("ours(length=3)", "task 'theirs.cells:ours' takes no arguments"),
+])
+def test_a_mistake_about_a_task_is_one_sentence(outside, name, sentence):
+    done = outside(THEIRS, "check", f"theirs.cells:{name}")
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -50,6 +50,15 @@ def test_a_budget_too_small_is_said_in_words():
     assert "This budget is too small to show that any cell beats the best trivial baseline (bag, 60.0 %)." in said
 
 
+def test_a_task_that_a_bag_of_inputs_solves_is_flagged(tmp_path):
+    solved = TASK.model_copy(update={"baselines": [BaselineEntry(name="bag of inputs", score=0.95, deviation=0.2, n=1000)], "without_order": ["bag of inputs"]})
+    runs = [run("gru", s, 0.97 + 0.001 * s) for s in range(3)]
+    (summary,) = summaries(runs, [solved], ["gru"])
+    assert summary.verdict[-1] == "Solved without hearing the order of its inputs (bag of inputs, 95.0 %): this task asks for no memory of order."
+    assert "asks for no memory of order" in folder(tmp_path / "a", runs, tasks=[solved.model_dump()])
+    assert "asks for no memory of order" not in folder(tmp_path / "b", runs)
+
+
 def folder(tmp_path, runs, **changed):
     tmp_path.mkdir(exist_ok=True)
     for each in runs:

@@ -32,7 +32,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One data set: on the hub, else in a file of a public repository, else in a package on this machine."""
+    """One data set: on the hub, else in a file of a public repository, else in a package on this machine.
+
+    `overlap` counts the rows that the original has in two splits.
+    """
 
     name: str
     title: str
@@ -48,6 +51,7 @@ class Manifest:
     commit: str = ""
     path: str = ""
     md5: str = ""  # of that file, where known; what is decoded from it is checked in any case
+    overlap: int = 0
     folder: str = ""  # under CARROUSEL_DATA, where it is not the hub id
 
     @property

@@ -8,17 +8,22 @@ import inspect
 import textwrap
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from suite import catalogue, names, papers
 from suite.cells import CELLS, digest
-from suite.launch.plan import canonical
+from suite.launch.plan import canonical, task_of
 from suite.tasks import TASKS
+from suite.tasks.baselines import Baseline, without_order
 
 
 def describe(experiment: str, question: str, command: str, cells: list[dict[str, Any]], tasks: Iterable[str], baselines: Mapping[str, Any]) -> dict[str, Any]:
     """Everything a page says that is not in a record."""
-    listed_tasks = [describe_task(text) | {"name": canonical(text), "label": text, "baselines": baselines.get(text, [])} for text in dict.fromkeys(tasks)]
+    listed_tasks = [
+        describe_task(text) | {"name": canonical(text), "label": text, "baselines": found, "without_order": without_order(task_of(text), [Baseline(**b) for b in found])}
+        for text, found in ((text, baselines.get(text, [])) for text in dict.fromkeys(tasks))
+    ]
     keys = [entry["paper"] for entry in (*cells, *listed_tasks) if entry["paper"]]
     return {
         "experiment": experiment,
@@ -110,25 +115,30 @@ def bare(function: Any) -> str:
 def describe_task(text: str) -> dict[str, Any]:
     """A task's rule and the scores its results lie between."""
     task = catalogue.task(text)
-    factory = names.resolve(names.parse_call(text)[0], TASKS, "task")
+    factory = catalogue.task_factory(names.parse_call(text)[0])
     return {
         "name": task.name,
         "about": _about(factory),
         "inputs": task.inputs,
         "outputs": task.outputs,
         "supervision": task.supervision,
+        "answer": task.answer,
+        "per": task.per,
         "measure": task.measure,
         "better": task.better,
         "chance": task.chance,
         "solved": task.solved,
         "version": task.version,
         "data": task.data.checksum if task.data else "",
+        "source": task.data.name if task.data else "",
         "paper": task.paper,
     }
 
 
 def _about(factory: Any) -> str:
-    """The first paragraph of the file of a task, or of its function where a file has several."""
+    """The first paragraph of the file of a task, or of its function where a file has several; nothing of a Task that an outsider hands out."""
+    if isinstance(factory, partial):
+        return ""
     module = inspect.getmodule(factory)
     alone = sum(inspect.getmodule(other) is module for other in TASKS.values()) < 2
     text = inspect.getdoc(module if alone and module is not None else factory) or ""

@@ -13,7 +13,7 @@ from suite.cells import Cell, digest
 from suite.data import NotAvailable
 from suite.runs.run import Run
 from suite.runs.spec import SpeedSpec, TrainSpec, shared
-from suite.tasks import TASKS, Task
+from suite.tasks import Task
 from suite.training.fit import carries
 from suite.training.group import network_of
 
@@ -142,7 +142,7 @@ def task_of(text: str) -> Task:
 def canonical(text: str) -> str:
     """A task's name with every argument written out, so that a changed default is another spec."""
     name, given = names.parse_call(text)
-    return names.format_call(name, names.arguments(names.resolve(name, TASKS, "task"), given))
+    return names.format_call(name, names.arguments(catalogue.task_factory(name), given))
 
 
 _answers: dict[str, str | None] = {}
@@ -150,7 +150,7 @@ _answers: dict[str, str | None] = {}
 
 def unavailable(task: Task) -> str | None:
     """The sentence why a task's data cannot be had; altered or incomplete data raise DataError."""
-    if task.data is None:
+    if task.data is None or task.data.content:
         return None
     if task.data.name not in _answers:
         try:

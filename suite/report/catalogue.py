@@ -38,7 +38,7 @@ class CellEntry(Plain):
 
 
 class TaskEntry(Plain):
-    """A task's rule and the scores its results lie between."""
+    """A task's rule and the scores its results lie between; `without_order` names the baselines that solve it and hear no order."""
 
     name: str
     label: str
@@ -48,6 +48,7 @@ class TaskEntry(Plain):
     chance: Finite
     solved: Finite
     baselines: list[BaselineEntry] = []
+    without_order: list[str] = []
 
 
 class Catalogue(Plain):

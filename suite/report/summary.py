@@ -83,7 +83,7 @@ class Summary:
     @property
     def verdict(self) -> list[str]:
         """The task's result in one or two sentences."""
-        best, told = self.best, self.partial
+        best, told = self.best, [*self.partial, *self.orderless]
         if best is None or best.interval is None:
             single = [s for s in self.scores if s.values]
             return [*told, "Too few runs with a score: nothing can be ranked." if single else "No run of this task has a score."]
@@ -102,6 +102,12 @@ class Summary:
         """Cells that have some runs without a score, and are not ranked for it."""
         cells = [f"{len(s.other)} of {len(s.other) + len(s.values)} runs of {s.cell}" for s in self.scores if s.values and s.other]
         return [f"Not ranked, for they have no score: {listed(cells)}."] if cells else []
+
+    @property
+    def orderless(self) -> list[str]:
+        """That the task is solved without hearing the order of its inputs, if so."""
+        scores = [f"{name}, {shown(interval.center, self.measure)}" for name, interval in self.baselines if name in self.task.without_order]
+        return [f"Solved without hearing the order of its inputs ({'; '.join(scores)}): this task asks for no memory of order."] if scores else []
 
     @property
     def against(self) -> list[str]:

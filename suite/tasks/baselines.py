@@ -1,20 +1,32 @@
-"""What can be had without a memory: the best constant, the last input alone, the bag of inputs, each fitted by scikit-learn.
+"""What can be had without a memory: the best constant, the last input or two, the bag of inputs, the whole sequence at once.
 
-A cell that does not beat these has shown nothing.
+A cell that does not beat these has shown nothing. Every model is fitted on training answers, at most ROWS of them, and scored by
+the task's own metric on the test split, or on as much of it as LOOK allows. All are small and seeded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy import sparse
+from torch import Tensor
 
+from suite.tasks import constants, features, models, scores
 from suite.tasks.streams import stream_seed
 from suite.tasks.task import Batch, Task, asked
 
-ROWS = 30_000  # answers used for fitting; enough for models this small
+ROWS, TOKENS = 30_000, 3_000_000  # answers used for fitting a model, and for counting
+TUNE = 60  # answers of a stored sequence that a model is fitted on, evenly spread over it
+LOOK = 2e8  # numbers read, or given as outputs, after which a test split has been seen enough
+FIT, TEST = 64, 256  # sequences at a time: test examples are those that cells are scored on
+
+WITHOUT_ORDER = ("bag of inputs", "linear on a summary")  # a task that these solve asks for no memory of order
 
 
 class Baseline(NamedTuple):
@@ -26,78 +38,153 @@ class Baseline(NamedTuple):
     n: int
 
 
+@dataclass(frozen=True)
+class Seer:
+    """A baseline before it is fitted: what it sees of a batch, and by which model it answers."""
+
+    name: str
+    sees: Callable[[Batch], Any]
+    fit: models.Fit
+    rows: int = ROWS
+
+
 def baselines(task: Task) -> list[Baseline]:
     """Every trivial baseline of a task, fitted on training examples and scored on the test split."""
-    features = {"last input": _last, "bag of inputs": _bag}
-    seeds = {"train": 0, "test": task.version}  # the test examples are those that cells are scored on
-    train, test = (list(task.batches(split, 256, torch.Generator().manual_seed(stream_seed(split, seed)))) for split, seed in seeds.items())
-    per = np.concatenate([asked(batch).sum(0).numpy() for batch in test]) if task.supervision == "every" else None
-    y, y_test = _answers(task, train), _answers(task, test)
-    found = [_scored(task, "best constant", np.full(len(y_test), _constant(task, y)), y_test, per)]
-    for name, of in features.items():
-        x, x_test = (_stack([of(task, batch) for batch in batches]) for batches in (train, test))
-        model = _model(task).fit(x[:ROWS], y[:ROWS])
-        found.append(_scored(task, name, model.predict(x_test), y_test, per))
+    link = constants.link(task, _first(task))
+    answering = {"best constant": _constant(task, link)}
+    for seer, model in _fit(task):
+        answering[seer.name] = partial(_answer, task, seer, model, link)
+    scored: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in answering}
+    looked = 0.0
+    for batch in _batches(task, "test", task.version):
+        for name, answer in answering.items():
+            output = constants.placed(task, batch, answer(batch))
+            scored[name].append((by_sequence(task, output, batch), weights(task, batch)))
+        looked += batch.x.numel() + output.numel()
+        if looked > LOOK:
+            break
+    return [_baseline(name, *(torch.cat(parts).double() for parts in zip(*pairs, strict=True))) for name, pairs in scored.items()]
+
+
+def without_order(task: Task, found: Iterable[Baseline]) -> list[str]:
+    """The baselines that solve a task and do not hear in which order its inputs came: it asks for no memory of order."""
+    sign = 1 if task.better == "higher" else -1
+    return [b.name for b in found if b.name in WITHOUT_ORDER and sign * b.score >= sign * task.solved]
+
+
+def seers(task: Task, longest: int) -> list[Seer]:
+    """The baselines that fit a task, whose longest sequence is known."""
+    if task.tokens and task.answer == "class":
+        counted = [Seer("last input", lambda b: features.tokens(b)[:, :1].numpy(), models.counts, TOKENS), Seer("last two inputs", lambda b: features.tokens(b).numpy(), models.counts, TOKENS)]
+        if task.inputs > features.VOCABULARY:
+            return counted + [Seer("bag of inputs", partial(features.words, task), models.linear)] * (task.supervision == "last")
+    else:
+        counted = [Seer("last input", partial(features.last, task), models.linear), Seer("last two inputs", partial(features.last_two, task), models.linear)]
+    found = [
+        *counted,
+        Seer("bag of inputs", partial(features.bag, task), models.linear),
+        Seer("linear on a summary", partial(features.summary, task), models.linear),
+        Seer("network on the last two inputs", partial(features.last_two, task), models.network),
+    ]
+    if task.metric is scores.bernoulli and task.inputs == task.outputs and not task.tokens:
+        found.append(Seer("each output from the same input", partial(features.last, task), models.keys, TOKENS))
+    if longest * task.inputs <= features.WINDOW:
+        found += [Seer(f"{kind} on the whole sequence", partial(features.window, task, steps=longest), fit) for kind, fit in (("linear", models.linear), ("network", models.network))]
     return found
 
 
-def _model(task: Task) -> Any:
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.multiclass import OneVsRestClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MaxAbsScaler
+def _fit(task: Task) -> Iterator[tuple[Seer, models.Model]]:
+    """Every baseline with its fitted model."""
+    longest = max(len(batch.x) for split in ("train", "validation", "test") for batch in islice(_batches(task, split, 0), 8))
+    wanted = seers(task, longest)
+    seen: dict[str, list[Any]] = {seer.name: [] for seer in wanted}
+    answers: dict[str, list[Any]] = {seer.name: [] for seer in wanted}
+    going, looked = set(seen), 0.0
+    for batch in _batches(task, "train", 0):
+        y, looked = constants.answers(batch).numpy(), looked + batch.x.numel()
+        for seer in (each for each in wanted if each.name in going):
+            some = slice(None, None, len(y) // TUNE + 1 if _tunes(task) and seer.rows == ROWS else 1)
+            seen[seer.name].append(seer.sees(batch)[some])
+            answers[seer.name].append(y[some])
+            if sum(map(len, answers[seer.name])) >= seer.rows:
+                going.remove(seer.name)
+        if not going or looked > LOOK:
+            break
+    for seer in wanted:
+        x, y = _stacked(seen.pop(seer.name))[: seer.rows], np.concatenate(answers.pop(seer.name))[: seer.rows]
+        yield seer, seer.fit(task, x, y)
 
-    if task.answer == "number":
-        return Ridge()
-    model = LogisticRegression(solver="liblinear", C=0.1 if task.tokens else 10.0)
-    return make_pipeline(MaxAbsScaler(), model if task.outputs == 2 else OneVsRestClassifier(model))
+
+def _stacked(parts: list[Any]) -> Any:
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts).tocsr()
+    return np.concatenate([np.asarray(part) for part in parts])
 
 
-def _constant(task: Task, y: np.ndarray[Any, Any]) -> float:
-    return float(np.bincount(y).argmax()) if task.answer == "class" else float(y.mean())
+def _answer(task: Task, seer: Seer, model: models.Model, link: constants.Link, batch: Batch) -> Tensor:
+    seen = seer.sees(batch)
+    found = model(seen.numpy() if isinstance(seen, Tensor) else seen)
+    return found if task.answer == "class" else link(found)
 
 
-def _scored(task: Task, name: str, predicted: np.ndarray[Any, Any], y: np.ndarray[Any, Any], per: np.ndarray[Any, Any] | None) -> Baseline:
+def _constant(task: Task, link: constants.Link) -> Callable[[Batch], Tensor]:
+    """The constant that scores best on the first training batches."""
+    found = torch.cat([constants.answers(b) for b in _enough(task)])
+    outputs = constants.constants(task, found, link)
+    counted = constants.counted(task, found, outputs) if task.outputs > features.VOCABULARY else None
+    values, weighed = counted or constants.tried(task, islice(_batches(task, "train", 0), 16), outputs)
+    best = outputs[constants.best(task, values.T @ weighed)]
+    return lambda batch: best.expand(len(constants.answers(batch)), -1)
+
+
+def _enough(task: Task) -> Iterator[Batch]:
+    left, looked = TOKENS, 0.0
+    for batch in _batches(task, "train", 0):
+        yield batch
+        left -= int(asked(batch).sum())
+        looked += batch.x.numel()
+        if left <= 0 or looked > LOOK:
+            return
+
+
+def _batches(task: Task, split: str, seed: int) -> Iterator[Batch]:
+    sizes = (32, 32) if task.stateful else (1, 16) if _tunes(task) else (FIT, TEST)
+    size = sizes[split == "test"]
+    return iter(task.batches(split, size, torch.Generator().manual_seed(stream_seed(split, seed))))
+
+
+def _tunes(task: Task) -> bool:
+    """Whether sequences are stored, of any length, and asked at every step: one at a time none is dropped, a few at a time are padded less."""
+    return task.data is not None and task.supervision == "every" and not task.stateful
+
+
+def _first(task: Task) -> Batch:
+    return next(_batches(task, "train", 0))
+
+
+def by_sequence(task: Task, output: Tensor, batch: Batch) -> Tensor:
+    """The metric of every sequence of a batch alone, of an output of one replica: (B,)."""
+
+    def alone(o: Tensor, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
+        return task.metric(o.unsqueeze(-2), Batch(x.unsqueeze(1), y.unsqueeze(axis), mask.unsqueeze(1)))[0]
+
+    axis = 1 if asked(batch).ndim == 2 else 0
+    try:
+        return torch.func.vmap(alone, in_dims=(output.ndim - 2, 1, axis, 1))(output, *batch)
+    except RuntimeError:  # a metric of somebody's that looks at values: one after another
+        rows = range(batch.mask.shape[1])
+        return torch.stack([alone(output.select(-2, k), batch.x[:, k], batch.y.select(axis, k), batch.mask[:, k]) for k in rows])
+
+
+def weights(task: Task, batch: Batch) -> Tensor:
+    """What every sequence counts for in the metric's mean: its answers, or 1."""
+    wanted = asked(batch)
+    return torch.ones(batch.mask.shape[1]) if task.per == "sequence" or wanted.ndim == 1 else wanted.sum(0)
+
+
+def _baseline(name: str, values: Tensor, per: Tensor) -> Baseline:
     """The answers of one sequence hang together: where there are several, a sequence counts once, weighted by their number."""
-    values = (predicted == y).astype(float) if task.answer == "class" else (predicted - y) ** 2
-    if per is not None:
-        starts = np.concatenate([[0], per.cumsum()[:-1]])
-        mean = float(values.mean())
-        apart = (np.add.reduceat(values, starts) - mean * per) / per.mean()
-        return Baseline(name, mean, float(apart.std()), len(per))
-    return Baseline(name, float(values.mean()), float(values.std()), len(values))
-
-
-def _answers(task: Task, batches: list[Batch]) -> np.ndarray[Any, Any]:
-    return torch.cat([b.y.T[asked(b).T] if task.supervision == "every" else b.y for b in batches]).numpy()
-
-
-def _last(task: Task, batch: Batch) -> Any:
-    """The input at the step whose answer is asked: (answers, inputs)."""
-    if task.supervision == "every":
-        return batch.x.transpose(0, 1)[asked(batch).T].numpy()
-    ends = batch.mask.sum(0) - 1
-    last = batch.x[ends, torch.arange(len(ends))]
-    return _counts(last[:, None], torch.ones(len(ends), 1, dtype=torch.bool), task.inputs) if task.tokens else last.numpy()
-
-
-def _bag(task: Task, batch: Batch) -> Any:
-    """The mean of the inputs so far, order forgotten: (answers, inputs)."""
-    if task.tokens:
-        return _counts(batch.x.T, batch.mask.T, task.inputs)
-    seen = (batch.x * batch.mask[..., None]).cumsum(0) / torch.arange(1, len(batch.x) + 1)[:, None, None]
-    if task.supervision == "every":
-        return seen.transpose(0, 1)[asked(batch).T].numpy()
-    return (seen[-1] * len(batch.x) / batch.mask.sum(0)[:, None]).numpy()
-
-
-def _counts(tokens: torch.Tensor, mask: torch.Tensor, kinds: int) -> sparse.csr_matrix:
-    """Which tokens occur, 0 or 1: (B, kinds)."""
-    rows = torch.arange(len(tokens))[:, None].expand_as(tokens)[mask].numpy()
-    found = sparse.csr_matrix((np.ones(len(rows)), (rows, tokens[mask].numpy())), shape=(len(tokens), kinds))
-    found.data[:] = 1.0
-    return found
-
-
-def _stack(parts: list[Any]) -> Any:
-    return sparse.vstack(parts).tocsr() if sparse.issparse(parts[0]) else np.concatenate(parts)
+    values, per = values[per > 0], per[per > 0]
+    mean = (values * per).sum() / per.sum()
+    apart = (values - mean) * per / per.mean()
+    return Baseline(name, float(mean), float(apart.square().mean().sqrt()), len(per))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from suite.cells import Cell, digest
-from suite.engines import ENGINES, Engine, Refused, unroll
+from suite.engines import ENGINES, Engine, unroll
+from suite.findings import Finding, judged
 from suite.training.agreement import TOLERANCE, difference
 from suite.training.initial import bias_of
 
@@ -18,14 +18,6 @@ INPUTS, LENGTH, BATCH = 4, 9, 3
 OPEN = 60.0  # a bias at which a logistic is 1 in float64
 WIDTHS = (6, 8, 5, 7, 9, 10, 11, 12)  # the first at which a cell can be made is tried: blocks need multiples
 CPU = torch.device("cpu")
-
-
-class Finding(NamedTuple):
-    """One property: whether it holds, and a sentence."""
-
-    name: str
-    holds: bool
-    detail: str
 
 
 def inputs_of(cell: Cell) -> int:
@@ -228,10 +220,4 @@ PROPERTIES: dict[str, Callable[[Callable[[int], Cell]], str]] = {
 
 def check(make: Callable[[int], Cell]) -> list[Finding]:
     """Every property of a cell, in order; one that raises does not hold."""
-    found = []
-    for name, holds in PROPERTIES.items():
-        try:
-            found.append(Finding(name, True, holds(make)))
-        except (AssertionError, ValueError, RuntimeError, TypeError, AttributeError, Refused) as error:
-            found.append(Finding(name, False, " ".join(str(error).split())[:300] or type(error).__name__))
-    return found
+    return judged(PROPERTIES, make)
