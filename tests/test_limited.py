@@ -103,8 +103,8 @@ def test_batches_of_other_lengths_are_joined_with_padding_that_asks_nothing():
 
 
 def test_names_carry_it():
-    assert suite.task("adding(train=7)", length=6).name == "adding(length=6, train=7)"
-    assert canonical("adding(train=7)") == suite.task("adding", train=7).name == "adding(length=100, train=7)"
+    assert suite.task("adding(train=7)", length=6).name == "adding(form='halves', length=6, train=7)"
+    assert canonical("adding(train=7)") == suite.task("adding", train=7).name == "adding(form='halves', length=100, train=7)"
     assert suite.task(suite.task("digits-rows", train=9).name).name == "digits-rows(train=9)"
 
 
