@@ -68,8 +68,7 @@ def baselines(task: Task) -> list[Baseline]:
 
 def without_order(task: Task, found: Iterable[Baseline]) -> list[str]:
     """The baselines that solve a task and do not hear in which order its inputs came: it asks for no memory of order."""
-    sign = 1 if task.better == "higher" else -1
-    return [b.name for b in found if b.name in WITHOUT_ORDER and sign * b.score >= sign * task.solved]
+    return [b.name for b in found if b.name in WITHOUT_ORDER and task.solves(b.score)]
 
 
 def seers(task: Task, longest: int) -> list[Seer]:

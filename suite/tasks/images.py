@@ -94,12 +94,22 @@ DIGITS, MNIST = Source("digits", ("all",)), Source("mnist", ("train", "test"))
 
 
 def digits_rows() -> Task:
-    """Which digit is it? scikit-learn's 1,797 handwritten digits, 8 steps of a row of 8 pixels."""
+    """Which digit is it? scikit-learn's 1,797 handwritten digits, 8 steps of a row of 8 pixels.
+
+    >>> batch = next(digits_rows().batches("test", 1, torch.Generator()))
+    >>> (16 * batch.x[3, 0]).long().tolist(), batch.y.tolist()
+    ([0, 0, 2, 15, 11, 1, 0, 0], [3])
+    """
     return images("digits-rows", DIGITS, digits_split, 16.0, 8, 45 / 359, "alpaydin1998", solved=0.95)
 
 
 def digits_pixels() -> Task:
-    """Which digit is it? scikit-learn's 1,797 handwritten digits, 64 steps of one pixel."""
+    """Which digit is it? scikit-learn's 1,797 handwritten digits, 64 steps of one pixel.
+
+    >>> batch = next(digits_pixels().batches("test", 1, torch.Generator()))
+    >>> (16 * batch.x[24:32, 0, 0]).long().tolist(), len(batch.x)
+    ([0, 0, 2, 15, 11, 1, 0, 0], 64)
+    """
     return images("digits-pixels", DIGITS, digits_split, 16.0, 1, 45 / 359, "alpaydin1998", solved=0.95)
 
 

@@ -30,7 +30,12 @@ IMDB = Source("imdb", ("train", "test"))
 
 
 def encode(found: Tensor, ends: Tensor, rows: Tensor, length: int, words: int) -> tuple[Tensor, Tensor]:
-    """The last `length` words of some reviews: numbers (T, B) padded at the end, and the mask."""
+    """The last `length` words of some reviews: numbers (T, B) padded at the end, and the mask.
+
+    >>> words, ends, both = torch.tensor([5, 0, 2, 7]), torch.tensor([3, 4]), torch.tensor([0, 1])
+    >>> encode(words, ends, both, length=5, words=10)[0].T.tolist(), encode(words, ends, both, length=2, words=4)[0].T.tolist()
+    ([[7, 2, 4], [9, 0, 0]], [[2, 4], [1, 0]])
+    """
     starts = torch.cat([ends.new_zeros(1), ends[:-1]])[rows]
     starts = torch.maximum(starts, ends[rows] - length)
     sizes = ends[rows] - starts
