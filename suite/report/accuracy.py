@@ -19,7 +19,7 @@ def draw(summary: Summary, look: Look, name: str) -> str:
         return ""
     table = pd.DataFrame(rows)
     figure, axes = canvas()
-    share = summary.measure == "accuracy"
+    share = summary.task.share
     sns.scatterplot(
         table, x="parameters", y="score", hue="cell", style="cell", palette=look.colours, markers=look.marks, ax=axes, legend=False, alpha=0.55, s=34, linewidth=0, zorder=3
     )

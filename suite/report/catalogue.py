@@ -50,6 +50,11 @@ class TaskEntry(Plain):
     baselines: list[BaselineEntry] = []
     without_order: list[str] = []
 
+    @property
+    def share(self) -> bool:
+        """Whether a score is a share, 0 to 1: of answers, or of sequences that are right."""
+        return self.measure == "accuracy" or (self.better == "higher" and 0 <= self.chance <= self.solved <= 1)
+
 
 class Catalogue(Plain):
     """`catalogue.json`; `runs` names the records of the command, all where it is None."""

@@ -22,7 +22,7 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
     sns.lineplot(**common, units="id", estimator=None, linewidth=0.8, alpha=0.65)
     sns.lineplot(**common, errorbar=None, linewidth=2)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    if summary.measure == "accuracy":
+    if summary.task.share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
     elif table["validation"].min() > 0:
         axes.set_yscale("log")

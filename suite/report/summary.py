@@ -155,7 +155,7 @@ def clipped(interval: Interval | None, task: TaskEntry) -> Interval | None:
     """An interval within the values that the measure can take."""
     if interval is None:
         return None
-    top = 1.0 if task.measure == "accuracy" else float("inf")
+    top = 1.0 if task.share else float("inf")
     return interval._replace(low=max(interval.low, 0.0), high=min(interval.high, top))
 
 
