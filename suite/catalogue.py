@@ -76,7 +76,7 @@ def task(name: str, **difficulty: Any) -> Task:
     Beside its own arguments every task takes `train`, the size of the training set.
 
     >>> task("adding", length=50).chance, task("adding(length=50)", train=1000).name
-    (0.16666666666666666, 'adding(length=50, train=1000)')
+    (0.16666666666666666, "adding(form='halves', length=50, train=1000)")
     """
     from suite.tasks import Task
     from suite.tasks.limited import limited
@@ -123,7 +123,7 @@ def either(name: str) -> Task | Callable[[int], Cell]:
     """The task of a name, or what makes the cell of it: whichever it is. A name without a colon is looked for among cells and tasks.
 
     >>> either("adding(length=6)").name, either("gru")(8).units
-    ('adding(length=6)', 8)
+    ("adding(form='halves', length=6)", 8)
     """
     from suite.cells import CELLS
     from suite.tasks import TASKS, Task

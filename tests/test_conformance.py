@@ -221,3 +221,14 @@ def test_asked_steps_of_the_kinds_here():
     assert isinstance(numbers(), Task)
     batch = next(vectors().batches("train", 2, torch.Generator()))
     assert asked(batch).sum(0).tolist() == [4, 4]
+
+
+def test_stored_examples_without_a_source_are_compared_too():
+    task = suite.task_from(x=[[[float(k)], [1.0]] for k in range(60)], y=[k % 2 for k in range(60)])
+
+    def batches(split, size, generator):
+        yield from task.batches("test" if split == "validation" else split, size, generator)
+
+    findings = {finding.name: finding for finding in check(replace(task, data=None, batches=batches))}
+    assert not findings["splits share no example"].holds
+    assert "validation and test" in findings["splits share no example"].detail

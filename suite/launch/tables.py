@@ -22,7 +22,7 @@ def arguments(name: str) -> str:
     """The arguments of a task with their defaults; `train` is every task's.
 
     >>> arguments("adding"), arguments("mnist-rows")
-    ('`length=100`', '')
+    ("`length=100`, `form='halves'`", '')
     """
     return ", ".join(f"`{p.name}={p.default!r}`" for p in inspect.signature(TASKS[name]).parameters.values())
 

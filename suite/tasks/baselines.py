@@ -130,7 +130,7 @@ def _constant(task: Task, link: constants.Link) -> Callable[[Batch], Tensor]:
     """The constant that scores best on the first training batches."""
     found = torch.cat([constants.answers(b) for b in _enough(task)])
     outputs = constants.constants(task, found, link)
-    counted = constants.counted(task, found, outputs) if task.outputs > features.VOCABULARY else None
+    counted = constants.counted(task, found, outputs) if task.answer == "class" else None
     values, weighed = counted or constants.tried(task, islice(_batches(task, "train", 0), 16), outputs)
     best = outputs[constants.best(task, values.T @ weighed)]
     return lambda batch: best.expand(len(constants.answers(batch)), -1)

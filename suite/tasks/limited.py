@@ -31,7 +31,7 @@ def limited(task: Task, train: int) -> Task:
     >>> few = suite.task("adding", length=6, train=96)
     >>> one, other = (list(few.batches("train", 32, torch.Generator().manual_seed(k))) for k in (0, 1))
     >>> few.name, len(one), sorted(torch.cat([b.y for b in one]).tolist()) == sorted(torch.cat([b.y for b in other]).tolist())
-    ('adding(length=6, train=96)', 3, True)
+    ("adding(form='halves', length=6, train=96)", 3, True)
     """
     if not isinstance(train, int) or isinstance(train, bool) or not 1 <= train <= LONGEST:
         raise ValueError(f"train is the number of training examples, from 1 to {LONGEST:,}, not {train!r}")
@@ -68,7 +68,7 @@ def named(name: str, train: int) -> str:
 
 def first(task: Task, n: int) -> Batch:
     """The first n examples of a generator of fixed seed; a ValueError where every pass holds the same and they are fewer."""
-    found = taken(task, n, AT_ONCE, passes=1)
+    found = taken(task, n, 1 if task.data is not None else AT_ONCE, passes=1)  # stored examples one by one: batches may be arranged
     if found.mask.shape[1] < n and finite(task):
         found = taken(task, n, 1, passes=1)  # whole, the last incomplete batch too
         if (there := found.mask.shape[1]) < n:

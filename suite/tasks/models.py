@@ -30,13 +30,14 @@ PRIOR = 0.01  # frames added to every count of a key, as in the figures that pap
 def linear(task: Task, x: Any, y: Array) -> Model:
     """Logistic regression, or ridge regression of numbers and vectors."""
     from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MaxAbsScaler
 
     if task.answer != "class":
         return _numbers(task, _fitted(make_pipeline(MaxAbsScaler(), Ridge()), x, y, EFFORT["linear"]))
     if sparse.issparse(x):
-        return _classes(task, _fitted(make_pipeline(MaxAbsScaler(), LogisticRegression(solver="liblinear", C=0.1)), x, y, np.inf))
+        return _classes(task, _fitted(make_pipeline(MaxAbsScaler(), OneVsRestClassifier(LogisticRegression(solver="liblinear", C=0.1, random_state=0))), x, y, np.inf))
     return _classes(task, _fitted(make_pipeline(MaxAbsScaler(), LogisticRegression(C=10.0, max_iter=60)), x, y, EFFORT["linear"] / task.outputs))
 
 

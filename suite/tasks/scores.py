@@ -22,7 +22,7 @@ def per_replica(values: Tensor, batch: Batch) -> Tensor:
         return values.mean(-1)
     wanted = asked(batch)
     kept = torch.where(wanted.unsqueeze(1), values, 0.0).transpose(0, 1).flatten(1)
-    return kept.sum(-1) / wanted.sum()
+    return kept.sum(-1) / wanted.sum().clamp(min=1)
 
 
 def per_sequence(right: Tensor, batch: Batch) -> Tensor:

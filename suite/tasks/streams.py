@@ -53,7 +53,7 @@ def stored(splits: Callable[[str], tuple[Tensor, Callable[[Tensor], Batch]]], ar
         if split == "train":
             rows = rows[torch.randperm(len(rows), generator=generator)]
             rows = rows[: max(len(rows) // size, 1) * size]
-            rows = arrange(rows, size, generator) if arrange else rows
+            rows = arrange(rows, size, generator) if arrange and size > 1 else rows  # a batch of one is like itself
         for chosen in rows.split(size):
             yield make(chosen)
 

@@ -47,6 +47,8 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
     first, start = specs[0], time.monotonic()
     torch.set_num_threads(first.threads)
     task = catalogue.task(first.task)
+    if (task.data.checksum if task.data else "", task.version) != (first.data, first.task_version):
+        raise ValueError(f"task '{first.task}' has other data or another version here than when the run was planned")
     net = network_of(first, task.inputs, task.outputs)
     fitted = fit(
         net,
