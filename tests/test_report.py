@@ -59,6 +59,19 @@ def test_a_task_that_a_bag_of_inputs_solves_is_flagged(tmp_path):
     assert "asks for no memory of order" not in folder(tmp_path / "b", runs)
 
 
+def test_a_model_of_the_whole_sequence_stands_beside_what_a_cell_must_beat(tmp_path):
+    entry = BaselineEntry(name="linear on the whole sequence", score=0.99, deviation=0.1, n=1000, whole=True)
+    task = TASK.model_copy(update={"baselines": [*TASK.baselines, entry]})
+    runs = [run("gru", s, 0.8 + 0.001 * s) for s in range(3)]
+    (summary,) = summaries(runs, [task], ["gru"])
+    assert (summary.baseline[0], summary.whole[0], summary.winners) == ("bag", "linear on the whole sequence", ["gru"])
+    assert summary.verdict[-1].endswith("solves it too (linear on the whole sequence, 99.0 %).")
+    page = folder(tmp_path, runs, tasks=[task.model_dump()])
+    assert "at once: 99.0 %, linear on the whole sequence" in page
+    weak = TASK.model_copy(update={"baselines": [*TASK.baselines, entry.model_copy(update={"score": 0.7})]})
+    assert summaries(runs, [weak], ["gru"])[0].laid_out == []
+
+
 def folder(tmp_path, runs, **changed):
     tmp_path.mkdir(exist_ok=True)
     for each in runs:

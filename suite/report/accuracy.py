@@ -1,4 +1,4 @@
-"""Figure: the score against parameters, every run a dot, the 95 % interval of the mean over it, the best baseline a line."""
+"""Figure: the score against parameters, every run a dot, the 95 % interval of the mean over it, the best baselines lines."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ def draw(summary: Summary, look: Look, name: str) -> str:
             axes.errorbar([score.parameters], [score.interval.center], [[low], [high]], color=look.colours[score.cell], capsize=4, linewidth=1.6, zorder=4)
             axes.plot([score.parameters], [score.interval.center], marker="_", markersize=12, color=look.colours[score.cell], zorder=5)
     _scale(axes, table, share)
-    if summary.baseline:
-        label, line = summary.baseline
-        axes.axhline(line.center, color=INK, linestyle="--", linewidth=1, zorder=2)
+    for found, dashes in ((summary.baseline, "--"), (summary.whole, ":")):
+        if found is None:
+            continue
+        label, line = found
+        axes.axhline(line.center, color=INK, linestyle=dashes, linewidth=1, zorder=2)
         axes.annotate(label, (1.0, line.center), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
     axes.set_xlabel("parameters")
     axes.set_ylabel(f"test {summary.measure}")
@@ -49,5 +51,5 @@ def _scale(axes: Any, table: pd.DataFrame, share: bool) -> None:
 def described(summary: Summary) -> str:
     """The figure in words."""
     parts = [f"{s.cell}: {shown(s.interval.center, summary.measure)}, n = {s.interval.n}" for s in summary.scores if s.interval]
-    line = f"; best trivial baseline {shown(summary.baseline[1].center, summary.measure)}" if summary.baseline else ""
-    return ". ".join(parts) + line
+    lines = (("best trivial baseline", summary.baseline), ("best model of the whole sequence at once", summary.whole))
+    return ". ".join(parts) + "".join(f"; {name} {shown(found[1].center, summary.measure)}" for name, found in lines if found)

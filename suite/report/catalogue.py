@@ -17,12 +17,13 @@ class Plain(BaseModel):
 
 
 class BaselineEntry(Plain):
-    """The score of one trivial baseline."""
+    """The score of one trivial baseline; `whole` if all inputs lay before it at once, which no recurrent network is given."""
 
     name: str
     score: Finite
     deviation: Finite
     n: Annotated[int, Field(ge=1)]
+    whole: bool = False
 
 
 class CellEntry(Plain):

@@ -34,6 +34,7 @@ class Summary:
     task: TaskEntry
     scores: tuple[CellScore, ...]
     baselines: tuple[tuple[str, Interval], ...]
+    at_once: tuple[tuple[str, Interval], ...] = ()
 
     @property
     def name(self) -> str:
@@ -56,8 +57,16 @@ class Summary:
 
     @property
     def baseline(self) -> tuple[str, Interval] | None:
-        """The best of the trivial baselines."""
-        ordered = sorted(self.baselines, key=lambda b: b[1].center, reverse=self.task.better == "higher")
+        """The best of the trivial baselines that have no memory: what a cell must beat."""
+        return self._best(self.baselines)
+
+    @property
+    def whole(self) -> tuple[str, Interval] | None:
+        """The best of the baselines that see the whole sequence at once: what there is to be had by one who may store everything."""
+        return self._best(self.at_once)
+
+    def _best(self, lines: Sequence[tuple[str, Interval]]) -> tuple[str, Interval] | None:
+        ordered = sorted(lines, key=lambda b: b[1].center, reverse=self.task.better == "higher")
         return ordered[0] if ordered else None
 
     @property
@@ -83,7 +92,7 @@ class Summary:
     @property
     def verdict(self) -> list[str]:
         """The task's result in one or two sentences."""
-        best, told = self.best, [*self.partial, *self.orderless]
+        best, told = self.best, [*self.partial, *self.orderless, *self.laid_out]
         if best is None or best.interval is None:
             single = [s for s in self.scores if s.values]
             return [*told, "Too few runs with a score: nothing can be ranked." if single else "No run of this task has a score."]
@@ -95,7 +104,11 @@ class Summary:
         """Whether a cell's mean reaches what counts as solved."""
         if score.interval is None or not score.whole:
             return False
-        return score.interval.center == self.task.solved or self.better(score.interval.center, self.task.solved)
+        return self.solves(score.interval.center)
+
+    def solves(self, value: float) -> bool:
+        """Whether a score counts as solved."""
+        return value == self.task.solved or self.better(value, self.task.solved)
 
     @property
     def partial(self) -> list[str]:
@@ -108,6 +121,14 @@ class Summary:
         """That the task is solved without hearing the order of its inputs, if so."""
         scores = [f"{name}, {shown(interval.center, self.measure)}" for name, interval in self.baselines if name in self.task.without_order]
         return [f"Solved without hearing the order of its inputs ({'; '.join(scores)}): this task asks for no memory of order."] if scores else []
+
+    @property
+    def laid_out(self) -> list[str]:
+        """That a model without a memory solves the task once the whole sequence lies before it, if so."""
+        if self.whole is None or not self.solves(self.whole[1].center):
+            return []
+        name, line = self.whole
+        return [f"A model that sees all inputs at once, and so needs no memory, solves it too ({name}, {shown(line.center, self.measure)})."]
 
     @property
     def against(self) -> list[str]:
@@ -146,8 +167,8 @@ def summaries(runs: Sequence[Run], tasks: Sequence[TaskEntry], cells: Sequence[s
             other = tuple(r.status for r in mine if r.score is None or r.score.test is None)
             parameters = next((r.costs.parameters for r in mine if r.costs.parameters), None)
             scores.append(CellScore(cell, values, parameters, clipped(mean_interval(values), task), other))
-        lines = tuple((b.name, baseline_interval(b, task.measure)) for b in task.baselines)
-        made.append(Summary(task, tuple(scores), lines))
+        lines, at_once = (tuple((b.name, baseline_interval(b, task.measure)) for b in task.baselines if b.whole is whole) for whole in (False, True))
+        made.append(Summary(task, tuple(scores), lines, at_once))
     return made
 
 

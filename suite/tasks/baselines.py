@@ -1,6 +1,7 @@
-"""What can be had without a memory: the best constant, the last input or two, the bag of inputs, the whole sequence at once.
+"""What can be had without a recurrent network: the best constant, the last input or two, the bag of inputs, the whole sequence at once.
 
-A cell that does not beat these has shown nothing. Every model is fitted on training answers, at most ROWS of them, and scored by
+A cell that does not beat those without a memory has shown nothing. A model of the whole sequence needs none, for every input lies
+before it with its place: where it does well, the task asks little of whoever may store everything, and it is told beside the others. Every model is fitted on training answers, at most ROWS of them, and scored by
 the task's own metric on the test split, or on as much of it as LOOK allows. All are small and seeded.
 """
 
@@ -30,12 +31,13 @@ WITHOUT_ORDER = ("bag of inputs", "linear on a summary")  # a task that these so
 
 
 class Baseline(NamedTuple):
-    """The metric's mean over the answers of the test split, their standard deviation and number."""
+    """The metric's mean over the answers of the test split, their standard deviation and number; `whole` if all inputs lay before it at once."""
 
     name: str
     score: float
     deviation: float
     n: int
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,16 @@ class Seer:
     sees: Callable[[Batch], Any]
     fit: models.Fit
     rows: int = ROWS
+    whole: bool = False
 
 
 def baselines(task: Task) -> list[Baseline]:
     """Every trivial baseline of a task, fitted on training examples and scored on the test split."""
     link = constants.link(task, _first(task))
-    answering = {"best constant": _constant(task, link)}
+    answering, whole = {"best constant": _constant(task, link)}, set()
     for seer, model in _fit(task):
         answering[seer.name] = partial(_answer, task, seer, model, link)
+        whole |= {seer.name} if seer.whole else set()
     scored: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in answering}
     looked = 0.0
     for batch in _batches(task, "test", task.version):
@@ -63,7 +67,7 @@ def baselines(task: Task) -> list[Baseline]:
         looked += batch.x.numel() + output.numel()
         if looked > LOOK:
             break
-    return [_baseline(name, *(torch.cat(parts).double() for parts in zip(*pairs, strict=True))) for name, pairs in scored.items()]
+    return [_baseline(name, *(torch.cat(parts).double() for parts in zip(*pairs, strict=True)), name in whole) for name, pairs in scored.items()]
 
 
 def without_order(task: Task, found: Iterable[Baseline]) -> list[str]:
@@ -88,7 +92,7 @@ def seers(task: Task, longest: int) -> list[Seer]:
     if task.metric is scores.bernoulli and task.inputs == task.outputs and not task.tokens:
         found.append(Seer("each output from the same input", partial(features.last, task), models.keys, TOKENS))
     if longest * task.inputs <= features.WINDOW:
-        found += [Seer(f"{kind} on the whole sequence", partial(features.window, task, steps=longest), fit) for kind, fit in (("linear", models.linear), ("network", models.network))]
+        found += [Seer(f"{kind} on the whole sequence", partial(features.window, task, steps=longest), fit, whole=True) for kind, fit in (("linear", models.linear), ("network", models.network))]
     return found
 
 
@@ -181,9 +185,9 @@ def weights(task: Task, batch: Batch) -> Tensor:
     return torch.ones(batch.mask.shape[1]) if task.per == "sequence" or wanted.ndim == 1 else wanted.sum(0)
 
 
-def _baseline(name: str, values: Tensor, per: Tensor) -> Baseline:
+def _baseline(name: str, values: Tensor, per: Tensor, whole: bool) -> Baseline:
     """The answers of one sequence hang together: where there are several, a sequence counts once, weighted by their number."""
     values, per = values[per > 0], per[per > 0]
     mean = (values * per).sum() / per.sum()
     apart = (values - mean) * per / per.mean()
-    return Baseline(name, float(mean), float(apart.square().mean().sqrt()), len(per))
+    return Baseline(name, float(mean), float(apart.square().mean().sqrt()), len(per), whole)
