@@ -124,9 +124,10 @@ def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
         click.echo(json.dumps(entries, indent=1))
         return 0
     if what == "tasks":
-        click.echo(f"{'':20s}{'measure':>20s}{'chance':>10s}{'solved at':>10s}  about")
+        wide = max(len(entry["measure"]) for entry in entries)
+        click.echo(f"{'':18s}{'measure':{wide}s}{'chance':>10s}{'solved at':>10s}  about")
         for entry in entries:
-            click.echo(f"{entry['name']:20s}{entry['measure']:>20s}{entry['chance']:>10.4g}{entry['solved']:>10.4g}  {entry['about']}")
+            click.echo(f"{entry['name']:18s}{entry['measure']:{wide}s}{entry['chance']:>10.4g}{entry['solved']:>10.4g}  {entry['about'].replace('`', '')}")
         return 0
     shown = {"cells": ("parameters", "multiply_adds", "state_bytes")}.get(what, ("about",))
     if what == "cells":
@@ -186,14 +187,12 @@ def report_command(folder: Path, publish: Path | None) -> int:
 @commands.command("cite")
 @click.argument("keys", nargs=-1)
 def cite_command(keys: tuple[str, ...]) -> int:
-    """Print BibTeX of the sources of this suite, or of some KEYS."""
-    from suite.names import unknown
+    """Print BibTeX of the sources of this suite, or of some KEYS, cells or tasks."""
+    from suite.launch.describe import cited
     from suite.papers import library
 
-    for key in keys:
-        if key not in library():
-            raise ValueError(unknown(key, library(), "source"))
-    click.echo("\n\n".join(library()[key].bibtex for key in keys or sorted(library())))
+    wanted = [cited(key) for key in keys] or sorted(library())
+    click.echo("\n\n".join(library()[key].bibtex for key in dict.fromkeys(wanted)))
     return 0
 
 

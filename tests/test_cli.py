@@ -191,3 +191,10 @@ def test_the_version_and_the_help_are_told(carrousel):
     status, out, _ = carrousel("--help")
     assert status == 0
     assert all(name in out for name in ("run", "list", "report", "cite"))
+
+
+@pytest.mark.parametrize(("name", "key"), [("lstm97", "hochreiter1997"), ("adding(length=9)", "le2015"), ("gru-cho", "cho2014"), ("cho2014", "cho2014")])
+def test_a_cell_or_a_task_is_cited_by_its_name(carrousel, name, key):
+    status, out, _ = carrousel("cite", name)
+    assert status == 0
+    assert f"{{{key}," in out

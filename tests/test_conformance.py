@@ -163,7 +163,7 @@ BROKEN = {
     "numbers for classes": (remade(ECHO, lambda b: b._replace(y=b.y.float())), "shapes, types and padding", "y must be torch.int64"),
     "an answer a step": (replace(SUM, supervision="every"), "shapes, types and padding", "y must be (6, 7), not (7,)"),
     "no end": (endless(SUM), "splits", "more than 1,000,000 examples"),
-    "any split": (forgiving(SUM), "splits", "split 'validate' is not answered"),
+    "any split": (forgiving(SUM), "splits", "an unknown split, 'validate', must be a ValueError"),
     "an empty split": (shelf(test=[]), "splits", "test is empty"),
     "one seed": (replace(SUM, batches=lambda split, size, _: SUM.batches(split, size, torch.Generator().manual_seed(3))), "the seed decides the examples", "another seed gives the same"),
     "a global generator": (remade(SUM, touching), "no global generator is touched", "torch, numpy, random"),

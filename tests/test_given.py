@@ -252,3 +252,38 @@ def test_a_damaged_file_is_one_sentence(tmp_path, name, content):
         task_from(tmp_path / name, x="a", y="b")
     assert str(raised.value).startswith(f"'{tmp_path / name}' cannot be read: ") or "the table has no rows" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_columns_that_hold_missing_values_by_themselves_are_read():
+    table = long_table(X, Y)
+    other = table.assign(a=table["a"].astype("Float64"), label=table["label"].astype("string"))
+    assert same(task_from(table, x=["a", "b"], y="label", sequence="id", time="t"), task_from(other, x=["a", "b"], y="label", sequence="id", time="t"))
+    steps = table.assign(label=pd.array([k % 3 if k % 5 else None for k in range(len(table))], dtype="Int64"))
+    assert task_from(steps, x="a", y="label", sequence="id", supervision="every").outputs == 3
+
+
+def test_whole_numbers_with_gaps_are_not_guessed_at():
+    y = [[float(k % 2) if k % 3 else float("nan") for k in range(len(one))] for one in X]
+    with pytest.raises(ValueError, match="say answer='class' or answer='number'"):
+        task_from(x=X, y=y, supervision="every")
+    assert task_from(x=X, y=y, supervision="every", answer="class").outputs == 2
+    assert task_from(x=X, y=y, supervision="every", answer="number").measure == "mean squared error"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"vocabulary": 0}, "vocabulary is the number of tokens that are told apart, 1 or more, not 0"),
+        ({"solved": "a"}, "solved is a score, a finite number, not 'a'"),
+        ({"x": [[1e300, 0.0], *([float(k), 1.0] for k in range(59))]}, "an input of 1e[+]300 is too large for float32"),
+        ({"y": list(range(60))}, "say answer='number' if it is one"),
+    ],
+)
+def test_more_mistakes_are_one_sentence(given, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        task_from(**{"x": X, "y": Y} | given)
+
+
+def test_of_a_smaller_training_set_chance_is_that_of_the_whole():
+    task = suite.task("digits-rows", train=30)
+    assert failed(task) == {}

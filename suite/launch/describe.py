@@ -14,7 +14,7 @@ from typing import Any
 from suite import catalogue, names, papers
 from suite.cells import CELLS, digest
 from suite.launch.plan import canonical, task_of
-from suite.tasks import TASKS
+from suite.tasks import TASKS, Task
 from suite.tasks.baselines import Baseline, without_order
 
 
@@ -124,6 +124,7 @@ def describe_task(text: str) -> dict[str, Any]:
         "supervision": task.supervision,
         "answer": task.answer,
         "per": task.per,
+        "stateful": task.stateful,
         "measure": task.measure,
         "better": task.better,
         "chance": task.chance,
@@ -158,6 +159,20 @@ def listing(what: str, units: int, inputs: int) -> list[dict[str, Any]]:
     }
     made: list[dict[str, Any]] = names.resolve(what, makers, "list")()
     return made
+
+
+def cited(name: str) -> str:
+    """The key of a source: a key itself, or the source of a cell or a task; ValueError for what is none of these, or has none."""
+    base = name.partition("(")[0]
+    if name in papers.library():
+        return name
+    if base not in CELLS and base not in TASKS and ":" not in base:
+        raise ValueError(names.unknown(name, [*papers.library(), *CELLS, *TASKS], "source"))
+    made = catalogue.either(name)
+    key = made.paper if isinstance(made, Task) else made(8).paper
+    if not key:
+        raise ValueError(f"'{name}' names no source")
+    return key
 
 
 def _first(thing: Any) -> str:

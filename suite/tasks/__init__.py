@@ -14,7 +14,7 @@ from suite.tasks.multiplication import multiplication
 from suite.tasks.music import jsb, musedata, nottingham, piano_midi
 from suite.tasks.parity import parity
 from suite.tasks.reber import reber
-from suite.tasks.task import Batch, Task
+from suite.tasks.task import Batch, Source, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.text import tiny_shakespeare, wikitext2
 from suite.tasks.two_sequence import two_sequence
@@ -49,4 +49,4 @@ TASKS: dict[str, Callable[..., Task]] = {
     "piano-midi": piano_midi,
 }
 
-__all__ = ["TASKS", "Batch", "Task"]
+__all__ = ["TASKS", "Batch", "Source", "Task"]

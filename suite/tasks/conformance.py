@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suite.data import DataError, NotAvailable
 from suite.data.overlap import shared_rows
 from suite.findings import Finding, judged
 from suite.tasks import constants
@@ -71,13 +72,19 @@ def splits(task: Task) -> str:
             assert n <= PASS, f"a pass over {split} gives more than {PASS:,} examples"
         assert n, f"{split} is empty"
         counts.append(f"{split} {n:,}")
-    said = ""
+    assert "validation" in (said := _misspelt(task)), f"an unknown split, 'validate', must be a ValueError that names 'validation'; it is {said}"
+    return ", ".join(counts)
+
+
+def _misspelt(task: Task) -> str:
+    """What a task says of a split that there is not."""
     try:
         next(task.batches("validate", 4, seeded()))
     except ValueError as error:
-        said = str(error)
-    assert "validation" in said, f"split 'validate' is not answered with a ValueError that names the near miss but with {said or 'a batch'!r}"
-    return ", ".join(counts)
+        return str(error)
+    except Exception as error:  # somebody else's function may raise anything
+        return f"{type(error).__name__}: {error}"
+    return "a batch"
 
 
 def seeds(task: Task) -> str:
@@ -165,7 +172,8 @@ def oracle(task: Task) -> str:
 
 
 def chance(task: Task) -> str:
-    """The best constant scores `chance`: of a finite task that of its test split, or that of its training split, exactly."""
+    """The best constant scores `chance`: of a finite task that of its test split, or that of its whole training split, exactly."""
+    task = task.whole or task
     found = _fitted(task, "test") if finite(task) else _drawn(task)
     if near(task, *found, task.chance):
         return told(task, *found)
@@ -259,5 +267,10 @@ PROPERTIES: dict[str, Callable[[Task], str]] = {
 
 
 def check(task: Task) -> list[Finding]:
-    """Every property of a task, in order; one that raises does not hold."""
+    """Every property of a task, in order; one that raises does not hold. Where its data are not to be had, that alone is said."""
+    try:
+        if task.data is not None:
+            task.data.load()
+    except (NotAvailable, DataError) as error:
+        return [Finding("its data are here", False, " ".join(str(error).split()))]
     return judged(PROPERTIES, task)

@@ -12,6 +12,7 @@ split is a pinned rule, and the checksum of the content stands in every record.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -66,6 +67,10 @@ def task_from(
     """
     if supervision not in SUPERVISION or answer not in (None, "class", "number"):
         raise ValueError(f"supervision must be 'last' or 'every' and answer 'class' or 'number', not {supervision!r} and {answer!r}")
+    if not isinstance(vocabulary, int) or isinstance(vocabulary, bool) or vocabulary < 1:
+        raise ValueError(f"vocabulary is the number of tokens that are told apart, 1 or more, not {vocabulary!r}")
+    if solved is not None and (not isinstance(solved, int | float) or isinstance(solved, bool) or not math.isfinite(solved)):
+        raise ValueError(f"solved is a score, a finite number, not {solved!r}")
     if table is not None:
         x, y, split, name = _tabled(table, x, y, sequence, time, split, supervision, name)
     elif sequence or time:

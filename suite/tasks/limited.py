@@ -54,7 +54,7 @@ def limited(task: Task, train: int) -> Task:
             order = torch.randperm(train, generator=generator)[: max(train // size, 1) * size]
             yield from (chosen(kept(), rows) for rows in order.split(size))
 
-    return replace(task, name=named(task.name, train), batches=batches)
+    return replace(task, name=named(task.name, train), batches=batches, whole=task)
 
 
 def named(name: str, train: int) -> str:

@@ -35,7 +35,7 @@ def linear(task: Task, x: Any, y: Array) -> Model:
     from sklearn.preprocessing import MaxAbsScaler
 
     if task.answer != "class":
-        return _numbers(task, _fitted(make_pipeline(MaxAbsScaler(), Ridge()), x, y, EFFORT["linear"]))
+        return _numbers(task, _fitted(make_pipeline(MaxAbsScaler(), Ridge()), x, y, EFFORT["linear"]), _shares(task, y))
     if sparse.issparse(x):
         return _classes(task, _fitted(make_pipeline(MaxAbsScaler(), OneVsRestClassifier(LogisticRegression(solver="liblinear", C=0.1, random_state=0))), x, y, np.inf))
     return _classes(task, _fitted(make_pipeline(MaxAbsScaler(), LogisticRegression(C=10.0, max_iter=60)), x, y, EFFORT["linear"] / task.outputs))
@@ -49,7 +49,15 @@ def network(task: Task, x: Any, y: Array) -> Model:
 
     bits = task.metric is scores.bernoulli
     made = (MLPClassifier if bits or task.answer == "class" else MLPRegressor)(hidden_layer_sizes=(64,), max_iter=20, batch_size=64, learning_rate_init=3e-3, random_state=0)
-    return (_classes if task.answer == "class" else _bits if bits else _numbers)(task, _fitted(make_pipeline(MaxAbsScaler(), made), x, y, EFFORT["network"] / 64))
+    fitted = _fitted(make_pipeline(MaxAbsScaler(), made), x, y, EFFORT["network"] / 64)
+    if task.answer == "class":
+        return _classes(task, fitted)
+    return _bits(task, fitted) if bits else _numbers(task, fitted, _shares(task, y))
+
+
+def _shares(task: Task, y: Array) -> bool:
+    """Whether answers are vectors of bits, so that a prediction is a probability."""
+    return task.answer == "vector" and bool(np.isin(y, (0, 1)).all())
 
 
 def _fitted(model: Any, x: Any, y: Array, effort: float) -> Any:
@@ -72,10 +80,10 @@ def _bits(task: Task, model: Any) -> Model:
     return lambda x: torch.as_tensor(model.predict_proba(x), dtype=torch.get_default_dtype())
 
 
-def _numbers(task: Task, model: Any) -> Model:
+def _numbers(task: Task, model: Any, bits: bool = False) -> Model:
     def answer(x: Any) -> Tensor:
         found = torch.as_tensor(model.predict(x), dtype=torch.get_default_dtype())
-        return found.clamp(UNLIKELY, 1 - UNLIKELY) if task.answer == "vector" else found.reshape(len(found))
+        return found.clamp(UNLIKELY, 1 - UNLIKELY) if bits else found if task.answer == "vector" else found.reshape(len(found))
 
     return answer
 

@@ -124,7 +124,11 @@ def numbered(found: list[Array], rows: Mapping[str, Tensor], standardise: bool) 
         if not deviation.all():
             raise ValueError(f"input {int(np.argmin(deviation))} is the same at every step of training, and cannot be standardised")
         whole = (whole - seen.mean(0)) / deviation
-    return torch.from_numpy(np.ascontiguousarray(whole, dtype=np.float32))
+    with np.errstate(over="ignore"):
+        narrow = np.ascontiguousarray(whole, dtype=np.float32)
+    if not np.isfinite(narrow).all():
+        raise ValueError(f"an input of {whole.flat[int(np.argmin(np.isfinite(narrow)))]:g} is too large for float32: scale it, or say standardise=True")
+    return torch.from_numpy(narrow)
 
 
 def spelled(found: list[list[Any]], rows: Mapping[str, Tensor], most: int) -> tuple[Tensor, int]:
@@ -152,7 +156,10 @@ def answered(y: Any, sizes: Sequence[int], rows: Mapping[str, Tensor], every: bo
     owner = np.repeat(np.arange(len(sizes)), sizes if every else 1)
     if any(missing) and not every:
         raise ValueError(f"the answer of sequence {missing.index(True)} is missing")
-    kind = answer or ("number" if any(isinstance(v, float) and not m for v, m in zip(flat, missing, strict=True)) else "class")
+    fractions = [v for v, m in zip(flat, missing, strict=True) if isinstance(v, float) and not m]
+    if fractions and answer is None and any(missing) and all(value == int(value) for value in fractions if np.isfinite(value)):
+        raise ValueError("y holds whole numbers and gaps, which tables keep as fractions: say answer='class' or answer='number'")
+    kind = answer or ("number" if fractions else "class")
     return (_numbers if kind == "number" else _classes)(flat, missing, owner, rows)
 
 
@@ -174,5 +181,6 @@ def _classes(flat: list[Any], missing: list[bool], owner: Array, rows: Mapping[s
     number = {value: k for k, value in enumerate(kinds)}
     for value, lacking, k in zip(flat, missing, owner.tolist(), strict=True):
         if not lacking and value not in number:
-            raise ValueError(f"sequence {k} is of class {value!r}, which no sequence of training is")
+            hint = "" if isinstance(value, str | bool) else "; say answer='number' if it is one"
+            raise ValueError(f"sequence {k} is of class {value!r}, which no sequence of training is{hint}")
     return torch.tensor([-1 if lacking else number[value] for value, lacking in zip(flat, missing, strict=True)], dtype=torch.int64), kinds

@@ -56,11 +56,20 @@ def columns(table: Any, x: str | Sequence[str], y: str, sequence: str, time: str
     if not sequence:
         if time:
             raise ValueError(f"time '{time}' orders the rows of a sequence: say which column names the sequence")
-        return Columns(_rows(frame, names), frame[y].tolist(), frame[split].tolist() if split else None)
+        return Columns(_rows(frame, names), values(frame[y]), frame[split].tolist() if split else None)
     parts = [part for _, part in frame.groupby(sequence, sort=False)]
     parts = [_ordered(part, time, sequence) for part in parts] if time else parts
-    asked = [part[y].tolist() if every else _constant(part, y, sequence, "; say supervision='every'") for part in parts]
+    asked = [values(part[y]) if every else _constant(part, y, sequence, "; say supervision='every'") for part in parts]
     return Columns([_steps(part, names) for part in parts], asked, [_constant(part, split, sequence) for part in parts] if split else None)
+
+
+def values(column: pd.Series[Any]) -> list[Any]:
+    """The values of a column, None where one is missing, whatever it is kept in.
+
+    >>> values(pd.Series([1, None], dtype="Int64"))
+    [1, None]
+    """
+    return [None if lacking else value for value, lacking in zip(column.tolist(), column.isna(), strict=True)]
 
 
 def _steps(part: pd.DataFrame, names: list[str]) -> Any:
@@ -73,8 +82,9 @@ def _steps(part: pd.DataFrame, names: list[str]) -> Any:
 def _numeric(part: pd.DataFrame, names: list[str]) -> Any:
     for name in names:
         if not pd.api.types.is_numeric_dtype(part[name]):
-            raise ValueError(f"column '{name}' holds what is no number, {part[name].iloc[0]!r} for one")
-    return part[names].to_numpy()
+            strange = next((value for value in part[name] if not isinstance(value, int | float | np.number)), part[name].iloc[0])
+            raise ValueError(f"column '{name}' holds what is no number, {strange!r} for one")
+    return part[names].to_numpy(dtype=float)
 
 
 def _rows(frame: pd.DataFrame, names: list[str]) -> list[Any]:
@@ -104,7 +114,7 @@ def _ordered(part: pd.DataFrame, time: str, sequence: str) -> pd.DataFrame:
 
 
 def _constant(part: pd.DataFrame, name: str, sequence: str, hint: str = "") -> Any:
-    values = part[name].tolist()
-    if any(value != values[0] and (value == value or values[0] == values[0]) for value in values):  # noqa: PLR0124 (all may be missing)
+    found = values(part[name])
+    if any(value != found[0] for value in found):
         raise ValueError(f"column '{name}' changes within sequence {part[sequence].tolist()[0]!r}{hint}")
-    return values[0]
+    return found[0]

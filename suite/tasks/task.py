@@ -72,6 +72,7 @@ class Task:
     answer       a class, a number (O = 1), or a vector of O
     per          what the metric is a mean over: answers, or whole sequences
     best         what the oracle scores, where that is not 1 (or 0 if lower is better)
+    whole        of a task with a smaller training set, the task it is taken from, whose chance it keeps
     measure      the metric's name for people
     supervision  whether the answer is asked at the last valid step or at every step
     tokens       x holds integers
@@ -101,6 +102,7 @@ class Task:
     answer: Literal["class", "number", "vector"] = "class"
     per: Literal["answer", "sequence"] = "answer"
     best: float | None = None
+    whole: Task | None = None
 
     def solves(self, score: float) -> bool:
         """Whether a score counts as solved."""
