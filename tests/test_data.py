@@ -204,14 +204,15 @@ def test_manifests_are_complete(name):
     assert [bool(about.package), bool(about.hub), bool(about.repository)].count(True) == 1
     assert about.package or len(about.revision or about.commit) == 40
     assert bool(about.place) != bool(about.package)
-    assert bool(about.path) == bool(about.repository)
     for split in about.splits.values():
+        assert bool(about.path or split.path) == bool(about.repository)
+        assert len(split.commit) in (0, 40)
         assert split.rows > 0
         assert set(split.sha256) == set(about.columns)
 
 
 def test_an_unknown_manifest_is_named():
-    with pytest.raises(ValueError, match="no manifest for data set 'cifar'; there are digits, imdb, jsb, mnist, "):
+    with pytest.raises(ValueError, match="no manifest for data set 'cifar'; there are digits, imdb, japanese-vowels, jsb, "):
         manifest("cifar")
 
 

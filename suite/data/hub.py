@@ -41,7 +41,7 @@ def source_key(manifest: Manifest, split: str) -> str:
     """What tells one source from another without decoding it: the bytes of local files, or the pinned revision or commit."""
     files = local_files(manifest, split)
     if not files:
-        return (manifest.revision or manifest.commit)[:16]
+        return (manifest.revision or repository.pinned(manifest, split)[0])[:16]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
@@ -53,9 +53,9 @@ def rows(manifest: Manifest, split: str) -> Iterable[dict[str, Any]]:
     files = local_files(manifest, split)
     if manifest.repository and not files:
         try:
-            content = repository.fetch(repository.address(manifest))
+            content = repository.fetch(repository.address(manifest, split))
         except (OSError, HTTPException) as error:
-            raise NotAvailable(f"{absent(manifest)}, and the download of {repository.address(manifest)} failed ({_first_line(error)})") from None
+            raise NotAvailable(f"{absent(manifest)}, and the download of {repository.address(manifest, split)} failed ({_first_line(error)})") from None
         return repository.rows(manifest, split, content)
     hf = hugging_face()
     if files:
