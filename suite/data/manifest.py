@@ -23,7 +23,7 @@ class NotAvailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Split:
-    """Rows and the SHA-256 of every decoded column, whatever file they came in; of a repository, its own file where it has one."""
+    """Rows (0: as many as there are) and the SHA-256 of every decoded column, whatever file they came in; of a repository, its own file where it has one."""
 
     rows: int
     files: str

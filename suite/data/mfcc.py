@@ -47,7 +47,8 @@ def emphasised(samples: Array) -> Array:
 def power(frames: Array) -> Array:
     """The share of a frame's power at each of size / 2 + 1 frequencies; with the mirrored ones they sum to the power of the samples (Parseval)."""
     size = 1 << (frames.shape[1] - 1).bit_length()
-    return np.abs(np.fft.rfft(frames, size)) ** 2 / size
+    found: Array = np.abs(np.fft.rfft(frames, size)) ** 2 / size
+    return found
 
 
 def mel(frequency: Array) -> Array:

@@ -155,7 +155,7 @@ def check(about: Manifest, split: str, found: Columns) -> Columns:
     expected = about.splits[split]
     for column in about.columns:
         rows = len(found[f"{column}.ends"] if f"{column}.ends" in found else found[column]) if column in found else 0
-        if rows != expected.rows:
+        if expected.rows and rows != expected.rows:
             raise DataError(f"{about.name}, {split}: expected {expected.rows} rows of '{column}', found {rows}")
         got = digest(found, column)
         wanted = expected.sha256.get(column, got)  # of a licensed set nothing is pinned

@@ -6,6 +6,7 @@ from suite.tasks.adding import adding
 from suite.tasks.chunker import chunker
 from suite.tasks.continual_reber import continual_reber
 from suite.tasks.copying import copy
+from suite.tasks.iam_ondb import iam_ondb
 from suite.tasks.images import digits_pixels, digits_rows, mnist_permuted, mnist_pixels, mnist_rows
 from suite.tasks.imdb import imdb
 from suite.tasks.japanese_vowels import japanese_vowels
@@ -20,6 +21,7 @@ from suite.tasks.spoken_digits import spoken_digits
 from suite.tasks.task import Batch, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.text import tiny_shakespeare, wikitext2
+from suite.tasks.timit import timit
 from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
 
@@ -53,6 +55,8 @@ TASKS: dict[str, Callable[..., Task]] = {
     "spoken-digits": spoken_digits,
     "japanese-vowels": japanese_vowels,
     "pendigits": pendigits,
+    "timit": timit,
+    "iam-ondb": iam_ondb,
 }
 
 __all__ = ["TASKS", "Batch", "Task"]

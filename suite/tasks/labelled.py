@@ -21,7 +21,7 @@ from suite.tasks.task import Batch, Source, Task
 
 
 class Part(NamedTuple):
-    """Sequences end to end, (steps, I), where each ends, and the class of each."""
+    """Sequences end to end, (steps, I), where each ends, and the class of each, or of each step."""
 
     values: Tensor
     ends: Tensor
@@ -45,19 +45,25 @@ def steps(ends: Tensor, rows: Tensor) -> Tensor:
     return wanted.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
 
 
-def standardised(train: Part, test: Part) -> Sequences:
-    """Both sets with their splits, every input of mean 0 and deviation 1 over the steps of training.
+def standardised(train: Part, test: Part, validation: Part | None = None) -> Sequences:
+    """All sets with their splits, every input of mean 0 and deviation 1 over the steps of training; without a set for validation a tenth of training is.
 
     >>> one = Part(torch.arange(24.0)[:, None], torch.arange(2, 26, 2), torch.arange(12))
     >>> found = standardised(one, one)
     >>> abs(float(found.values[steps(found.ends, found.rows["train"])].mean())) < 1e-6, found.rows["validation"].tolist(), found.rows["test"].tolist()[0]
     (True, [0, 5], 12)
     """
-    rows = dict(zip(("train", "validation"), held_out(len(train.ends)), strict=True))
+    parts = {"train": train, "test": test} if validation is None else {"train": train, "test": test, "validation": validation}
+    before, rows = 0, {}
+    for split, one in parts.items():
+        rows[split] = before + torch.arange(len(one.ends))
+        before += len(one.ends)
+    if validation is None:
+        rows["train"], rows["validation"] = held_out(len(train.ends))
     seen = train.values[steps(train.ends, rows["train"])].double()
-    values = ((torch.cat([train.values, test.values]) - seen.mean(0)) / seen.std(0, correction=0)).float()
-    rows["test"] = len(train.ends) + torch.arange(len(test.ends))
-    return Sequences(values, torch.cat([train.ends, len(train.values) + test.ends]), torch.cat([train.labels, test.labels]), rows)
+    values = torch.cat([((one.values - seen.mean(0)) / seen.std(0, correction=0)).float() for one in parts.values()])
+    lengths = torch.cat([one.ends.diff(prepend=one.ends.new_zeros(1)) for one in parts.values()])
+    return Sequences(values, lengths.cumsum(0), torch.cat([one.labels for one in parts.values()]), rows)
 
 
 def labelled(name: str, arguments: dict[str, Any], read: Callable[[], Sequences], inputs: int, classes: int, chance: float, solved: float, paper: str) -> Task:
