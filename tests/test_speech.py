@@ -423,3 +423,13 @@ def test_mistakes_are_told_in_a_sentence(coefficients, sentence):
     with pytest.raises(ValueError) as raised:
         suite.task("spoken-digits", coefficients=coefficients)
     assert str(raised.value) == sentence
+
+
+def test_the_first_cepstra_of_training_are_pinned(data):
+    """Within a tolerance: their last bits differ from processor to processor."""
+    data("spoken-digits")
+    batch = next(suite.task("spoken-digits").batches("train", 200, torch.Generator().manual_seed(0)))
+    assert batch.x.shape == (119, 200, 39)
+    assert batch.x[10, 0, ::6].tolist() == pytest.approx([-0.65536, -0.3244, -1.52421, -0.1625, -0.6922, 0.28849, 0.43901], abs=1e-3)
+    assert batch.x[3, 199, ::6].tolist() == pytest.approx([0.68047, -0.67774, 0.5395, -0.57923, 0.21455, 2.28542, 0.59732], abs=1e-3)
+    assert float(batch.x.double().square().sum()) == pytest.approx(325_881.5, rel=1e-4)

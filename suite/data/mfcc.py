@@ -17,7 +17,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.fft import dct
 
 Array = np.ndarray[Any, Any]
 
@@ -76,6 +75,8 @@ def mfcc(samples: Array, rate: int, coefficients: int) -> Array:
     >>> mfcc(np.sin(np.arange(8000)), 8000, 13).shape
     (98, 13)
     """
+    from scipy.fft import dct
+
     frames = framed(emphasised(samples), rate) * np.hamming(round(WINDOW * rate))
     spectrum = power(frames)
     energies = spectrum @ bands(rate, 2 * (spectrum.shape[1] - 1)).T

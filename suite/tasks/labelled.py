@@ -45,6 +45,16 @@ def steps(ends: Tensor, rows: Tensor) -> Tensor:
     return wanted.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
 
 
+def moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of every column, summed in double precision without a copy in it.
+
+    >>> [part.tolist() for part in moments(torch.tensor([[1.0], [3.0]]))]
+    [[2.0], [1.0]]
+    """
+    mean = values.mean(0, dtype=torch.float64)
+    return mean.float(), (values - mean.to(values.dtype)).square_().mean(0, dtype=torch.float64).sqrt().float()
+
+
 def standardised(train: Part, test: Part, validation: Part | None = None) -> Sequences:
     """All sets with their splits, every input of mean 0 and deviation 1 over the steps of training; without a set for validation a tenth of training is.
 
@@ -60,8 +70,9 @@ def standardised(train: Part, test: Part, validation: Part | None = None) -> Seq
         before += len(one.ends)
     if validation is None:
         rows["train"], rows["validation"] = held_out(len(train.ends))
-    seen = train.values[steps(train.ends, rows["train"])].double()
-    values = torch.cat([((one.values - seen.mean(0)) / seen.std(0, correction=0)).float() for one in parts.values()])
+    values = torch.cat([one.values for one in parts.values()]).float()
+    mean, deviation = moments(train.values[steps(train.ends, rows["train"])])
+    values = values.sub_(mean).div_(deviation)
     lengths = torch.cat([one.ends.diff(prepend=one.ends.new_zeros(1)) for one in parts.values()])
     return Sequences(values, lengths.cumsum(0), torch.cat([one.labels for one in parts.values()]), rows)
 
