@@ -201,17 +201,18 @@ def test_manifests_are_complete(name):
     assert about.title
     assert about.licence
     assert about.paper
-    assert [bool(about.package), bool(about.hub), bool(about.repository)].count(True) == 1
-    assert about.package or len(about.revision or about.commit) == 40
+    assert [bool(about.package), bool(about.hub), bool(about.repository), bool(about.licensed)].count(True) == 1
+    assert about.package or about.licensed or len(about.revision or about.commit) == 40
     assert bool(about.place) != bool(about.package)
-    assert bool(about.path) == bool(about.repository)
     for split in about.splits.values():
-        assert split.rows > 0
-        assert set(split.sha256) == set(about.columns)
+        assert bool(about.path or split.path) == bool(about.repository)
+        assert len(split.commit) in (0, 40)
+        assert split.rows > 0 or about.licensed
+        assert set(split.sha256) == (set() if about.licensed else set(about.columns))
 
 
 def test_an_unknown_manifest_is_named():
-    with pytest.raises(ValueError, match="no manifest for data set 'cifar'; there are digits, imdb, jsb, mnist, "):
+    with pytest.raises(ValueError, match="no manifest for data set 'cifar'; there are digits, iam-ondb, imdb, japanese-vowels, "):
         manifest("cifar")
 
 

@@ -44,10 +44,14 @@ PINNED = {  # SHA-256 of x, y and mask of the first 1,000 training examples; a c
     "nottingham": "nottingham(length=0) v1 5c46fc19e6bc8fd9",
     "musedata": "musedata(length=0) v1 06722340b619974d",
     "piano-midi": "piano-midi(length=0) v1 4f8ef7fdf60fef13",
+    "spoken-digits": "spoken-digits(coefficients=13) v1 c6af9c0e17aa043f",
+    "japanese-vowels": "japanese-vowels v1 e0ea4df818892cb3",
+    "pendigits": "pendigits v1 38534e9c728c1210",
     "parity(length=8, supervision='every')": "parity(length=8, lengths='fixed', supervision='every') v1 dc69e856ae26a03c",
     "parity(length=8, lengths='random')": "parity(length=8, lengths='random', supervision='last') v1 935761d4278e2252",
     "parity(length=8, lengths='random', supervision='every')": "parity(length=8, lengths='random', supervision='every') v1 61d08be4b321fcde",
 }
+COMPUTED = {"spoken-digits"}  # whose x differs in its last bits from processor to processor: pinned within a tolerance in test_speech
 
 
 @pytest.fixture
@@ -90,7 +94,7 @@ def test_first_training_examples_are_pinned(task, request):
     name = request.node.callspec.params["task"]
     hashed, left = hashlib.sha256(), 1000
     for batch in task.batches("train", 200, seeded()):
-        for tensor in batch:
+        for tensor in batch[name in COMPUTED :]:
             hashed.update(tensor.numpy().tobytes())
         left -= batch.mask.shape[1]
         if left <= 0:

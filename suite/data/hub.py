@@ -1,4 +1,4 @@
-"""Rows of a data set: from the folder named by CARROUSEL_DATA, else from its public repository, else through Hugging Face `datasets`.
+"""Rows of a data set: from the folder named by CARROUSEL_DATA, else, unless it is licensed, from its public repository or through Hugging Face `datasets`.
 
 The one place that decides, and the only module that imports that package. Its name is also that of our top-level folder, hence the guard.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from suite.data import repository
+from suite.data import licensed, repository
 from suite.data.manifest import DataError, Manifest, NotAvailable
 
 VARIABLE = "CARROUSEL_DATA"
@@ -31,7 +31,7 @@ def local_files(manifest: Manifest, split: str) -> list[Path]:
     place = Path(root) / manifest.place
     if not place.is_dir():
         return []
-    files = sorted(place.glob(manifest.splits[split].files))
+    files = licensed.READERS[manifest.name].files(place, split) if manifest.licensed else sorted(place.glob(manifest.splits[split].files))
     if not files:
         raise DataError(f"'{place}' has no '{manifest.splits[split].files}': the {split} split of {manifest.name} is missing")
     return files
@@ -40,22 +40,39 @@ def local_files(manifest: Manifest, split: str) -> list[Path]:
 def source_key(manifest: Manifest, split: str) -> str:
     """What tells one source from another without decoding it: the bytes of local files, or the pinned revision or commit."""
     files = local_files(manifest, split)
+    if manifest.licensed:
+        return licensed.key(manifest.name, files)
     if not files:
-        return (manifest.revision or manifest.commit)[:16]
+        return (manifest.revision or repository.pinned(manifest, split)[0])[:16]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def checksum(manifest: Manifest) -> str:
+    """One digest of all content, for the specs of runs: what the manifest pins, or the bytes of a licensed copy where it is here and whole."""
+    if not manifest.licensed:
+        return manifest.checksum
+    try:
+        files = tuple(file for split in sorted(manifest.splits) for file in local_files(manifest, split))
+    except DataError:
+        files = ()
+    return licensed.content(manifest.name, files, licensed.key(manifest.name, files)) if files else manifest.checksum
+
+
 def rows(manifest: Manifest, split: str) -> Iterable[dict[str, Any]]:
     """The rows of a split, decoded by `datasets` or from a file of a public repository."""
     files = local_files(manifest, split)
+    if manifest.licensed:
+        if not files:
+            raise NotAvailable(f"{absent(manifest)}; {manifest.licensed}")
+        return licensed.READERS[manifest.name].rows(files)
     if manifest.repository and not files:
         try:
-            content = repository.fetch(repository.address(manifest))
+            content = repository.fetch(repository.address(manifest, split))
         except (OSError, HTTPException) as error:
-            raise NotAvailable(f"{absent(manifest)}, and the download of {repository.address(manifest)} failed ({_first_line(error)})") from None
+            raise NotAvailable(f"{absent(manifest)}, and the download of {repository.address(manifest, split)} failed ({_first_line(error)})") from None
         return repository.rows(manifest, split, content)
     hf = hugging_face()
     if files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,21 @@ class NotAvailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Split:
-    """Rows and the SHA-256 of every decoded column, whatever file they came in."""
+    """Rows (0: as many as there are) and the SHA-256 of every decoded column, whatever file they came in; of a repository, its own file where it has one."""
 
     rows: int
     files: str
-    sha256: Mapping[str, str]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One data set: on the hub, else in a file of a public repository, else in a package on this machine.
+    """One data set: on the hub, in a file or a folder of a public repository, in a package on this machine, or licensed.
 
-    `overlap` counts the rows that the original has in two splits.
+    `overlap` counts the rows that the original has in two splits. `licensed` says how to get a set that nobody may pass on; it is
+    read from the user's copy, and nothing of its content is pinned.
     """
 
     name: str
@@ -45,14 +48,15 @@ class Manifest:
     package: str
     licence: str
     paper: str
-    columns: Mapping[str, str]  # column -> "image", "label", "text" or "roll"
+    columns: Mapping[str, str]  # column -> a kind that `suite.data.tensors` decodes
     splits: Mapping[str, Split]
     repository: str = ""  # owner/name on GitHub
     commit: str = ""
-    path: str = ""
+    path: str = ""  # of a file, or of a folder if it ends in a slash
     md5: str = ""  # of that file, where known; what is decoded from it is checked in any case
     overlap: int = 0
     folder: str = ""  # under CARROUSEL_DATA, where it is not the hub id
+    licensed: str = ""
 
     @property
     def place(self) -> str:

@@ -10,6 +10,7 @@ from suite.tasks import TASKS
 from suite.tasks.published import CONFIDENCE, published
 
 WHERE = {"last": "at the end", "every": "at every step"}
+COUNTS = {"answer": "", "sequence": ", a whole sequence counts once", "symbol": ", of all symbols"}
 
 
 def tasks() -> str:
@@ -31,7 +32,7 @@ def asked(entry: dict[str, Any]) -> list[str]:
     """The cells of a task's row after its arguments."""
     kinds = {"class": f"one of {entry['outputs']:,}", "number": "a number", "vector": f"a vector of {entry['outputs']:,}"}
     answer = f"{kinds[entry['answer']]}, {WHERE[entry['supervision']]}"
-    measure = f"{entry['measure']}, {entry['better']} is better" + (", a whole sequence counts once" if entry["per"] == "sequence" else "")
+    measure = f"{entry['measure']}, {entry['better']} is better{COUNTS[entry['per']]}"
     return [entry["about"], answer, measure, f"{entry['chance']:.4g}", f"{entry['solved']:.4g}", entry["source"] or "drawn", entry["paper"]]
 
 

@@ -6,17 +6,22 @@ from suite.tasks.adding import adding
 from suite.tasks.chunker import chunker
 from suite.tasks.continual_reber import continual_reber
 from suite.tasks.copying import copy
+from suite.tasks.iam_ondb import iam_ondb
 from suite.tasks.images import digits_pixels, digits_rows, mnist_permuted, mnist_pixels, mnist_rows
 from suite.tasks.imdb import imdb
+from suite.tasks.japanese_vowels import japanese_vowels
 from suite.tasks.latch import latch
 from suite.tasks.long_lag import long_lag_2a, long_lag_2b, long_lag_2c
 from suite.tasks.multiplication import multiplication
 from suite.tasks.music import jsb, musedata, nottingham, piano_midi
 from suite.tasks.parity import parity
+from suite.tasks.pendigits import pendigits
 from suite.tasks.reber import reber
+from suite.tasks.spoken_digits import spoken_digits
 from suite.tasks.task import Batch, Source, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.text import tiny_shakespeare, wikitext2
+from suite.tasks.timit import timit
 from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
 
@@ -47,6 +52,11 @@ TASKS: dict[str, Callable[..., Task]] = {
     "nottingham": nottingham,
     "musedata": musedata,
     "piano-midi": piano_midi,
+    "spoken-digits": spoken_digits,
+    "japanese-vowels": japanese_vowels,
+    "pendigits": pendigits,
+    "timit": timit,
+    "iam-ondb": iam_ondb,
 }
 
 __all__ = ["TASKS", "Batch", "Source", "Task"]

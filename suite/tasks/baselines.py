@@ -20,7 +20,7 @@ from torch import Tensor
 
 from suite.tasks import constants, features, models, scores
 from suite.tasks.streams import stream_seed
-from suite.tasks.task import Batch, Task, asked
+from suite.tasks.task import Batch, Task, asked, symbols
 
 ROWS, TOKENS = 30_000, 3_000_000  # answers used for fitting a model, and for counting
 TUNE = 60  # answers of a stored sequence that a model is fitted on, evenly spread over it
@@ -180,8 +180,8 @@ def by_sequence(task: Task, output: Tensor, batch: Batch) -> Tensor:
 
 
 def weights(task: Task, batch: Batch) -> Tensor:
-    """What every sequence counts for in the metric's mean: its answers, or 1."""
-    wanted = asked(batch)
+    """What every sequence counts for in the metric's mean: its answers, its symbols, or 1."""
+    wanted = symbols(batch.y) if task.per == "symbol" else asked(batch)
     return torch.ones(batch.mask.shape[1]) if task.per == "sequence" or wanted.ndim == 1 else wanted.sum(0)
 
 

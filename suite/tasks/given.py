@@ -23,7 +23,7 @@ from torch import Tensor
 
 from suite.names import format_call
 from suite.tasks import scores, tables
-from suite.tasks.sequences import SPLITS, Sequences, answered, arrays, listed, numbered, placed, shared, spelled
+from suite.tasks.sequences import SPLITS, Sequences, answered, arrays, batch, listed, numbered, placed, shared, spelled
 from suite.tasks.streams import stored
 from suite.tasks.task import Batch, Source, Task
 
@@ -129,18 +129,6 @@ def _encoded(x: list[Any], y: list[Any], split: list[str] | None, every: bool, a
     answers, kinds = answered(y, sizes, rows, every, answer)
     values, numbers = spelled(found, rows, vocabulary) if texts or tokens else (numbered(found, rows, standardise), 0)
     return Sequences(values, torch.tensor(sizes).cumsum(0), answers, rows, kinds, numbers)
-
-
-def batch(found: Sequences, chosen: Tensor, every: bool) -> Batch:
-    """Some sequences side by side, padded at the end."""
-    starts = (torch.cat([found.ends.new_zeros(1), found.ends[:-1]]))[chosen]
-    sizes = found.ends[chosen] - starts
-    step = torch.arange(int(sizes.max()))[:, None]
-    mask, where = step < sizes, (starts + step).clamp(max=len(found.values) - 1)
-    x = found.values[where]
-    x = torch.where(mask, x, 0) if x.ndim == 2 else torch.where(mask[..., None], x, 0.0).to(torch.get_default_dtype())
-    y = found.answers.to(torch.get_default_dtype()) if found.answers.is_floating_point() else found.answers
-    return Batch(x, torch.where(mask, y[where], torch.nan if y.is_floating_point() else -1) if every else y[chosen], mask)
 
 
 def _task(found: Sequences, supervision: Literal["last", "every"], solved: float | None, name: str) -> Task:

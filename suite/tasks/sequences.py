@@ -19,6 +19,7 @@ from torch import Tensor
 from suite.data.split import held_out, place
 from suite.data.words import words
 from suite.names import unknown
+from suite.tasks.task import Batch
 
 SPLITS = ("train", "validation", "test")
 SPECIAL = 2  # padding and unknown stand before the tokens
@@ -184,3 +185,15 @@ def _classes(flat: list[Any], missing: list[bool], owner: Array, rows: Mapping[s
             hint = "" if isinstance(value, str | bool) else "; say answer='number' if it is one"
             raise ValueError(f"sequence {k} is of class {value!r}, which no sequence of training is{hint}")
     return torch.tensor([-1 if lacking else number[value] for value, lacking in zip(flat, missing, strict=True)], dtype=torch.int64), kinds
+
+
+def batch(found: Sequences, chosen: Tensor, every: bool) -> Batch:
+    """Some sequences side by side, padded at the end."""
+    starts = (torch.cat([found.ends.new_zeros(1), found.ends[:-1]]))[chosen]
+    sizes = found.ends[chosen] - starts
+    step = torch.arange(int(sizes.max()))[:, None]
+    mask, where = step < sizes, (starts + step).clamp(max=len(found.values) - 1)
+    x = found.values[where]
+    x = torch.where(mask, x, 0) if x.ndim == 2 else torch.where(mask[..., None], x, 0.0).to(torch.get_default_dtype())
+    y = found.answers.to(torch.get_default_dtype()) if found.answers.is_floating_point() else found.answers
+    return Batch(x, torch.where(mask, y[where], torch.nan if y.is_floating_point() else -1) if every else y[chosen], mask)

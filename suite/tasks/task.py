@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from suite.data import columns, manifest
+from suite.data import checksum, columns, manifest
 
 
 class Batch(NamedTuple):
@@ -43,7 +43,7 @@ class Source:
     @property
     def checksum(self) -> str:
         """Digest of its decoded content."""
-        return self.content or manifest(self.name).checksum
+        return self.content or checksum(manifest(self.name))
 
     @property
     def overlap(self) -> int:
@@ -70,7 +70,7 @@ class Task:
     chance       what the best constant answer scores; `solved` what counts as solved
     better       which direction of the metric is better
     answer       a class, a number (O = 1), or a vector of O
-    per          what the metric is a mean over: answers, or whole sequences
+    per          what the metric is a mean over: answers, whole sequences, or the symbols of labels without times (`suite.tasks.paths`)
     best         what the oracle scores, where that is not 1 (or 0 if lower is better)
     whole        of a task with a smaller training set, the task it is taken from, whose chance it keeps
     measure      the metric's name for people
@@ -100,7 +100,7 @@ class Task:
     tokens: bool = False
     stateful: bool = False
     answer: Literal["class", "number", "vector"] = "class"
-    per: Literal["answer", "sequence"] = "answer"
+    per: Literal["answer", "sequence", "symbol"] = "answer"
     best: float | None = None
     whole: Task | None = None
 
@@ -109,7 +109,9 @@ class Task:
         return score >= self.solved if self.better == "higher" else score <= self.solved
 
     def weight(self, batch: Batch) -> tuple[int, int]:
-        """What the loss and the metric of a batch are averaged with: the answers it asks for, or the sequences."""
+        """What the loss and the metric of a batch are averaged with: the answers it asks for, the sequences, or the symbols."""
+        if self.per == "symbol":
+            return (n := int(symbols(batch.y).sum())), n
         answers = int(asked(batch).sum())
         return answers, answers if self.per == "answer" else batch.mask.shape[1]
 
@@ -119,3 +121,12 @@ def asked(batch: Batch) -> Tensor:
     y = batch.y
     known = y >= 0 if not y.is_floating_point() else ~(y.isnan() if y.shape == batch.mask.shape or y.ndim == 1 else y.isnan().any(-1))
     return known & batch.mask if known.shape == batch.mask.shape else known
+
+
+def symbols(path: Tensor) -> Tensor:
+    """Where a path (T, …) of class numbers begins a symbol: no blank (0), no padding (-1), and not what stood a step before.
+
+    >>> symbols(torch.tensor([0, 3, 3, 0, 3, 5, -1])).tolist()
+    [False, True, False, False, True, True, False]
+    """
+    return (path > 0) & (path != torch.cat([torch.zeros_like(path[:1]), path[:-1]]))
