@@ -16,6 +16,7 @@ from suite.runs.spec import SpeedSpec, TrainSpec, shared
 from suite.tasks import Task
 from suite.training.fit import carries
 from suite.training.group import network_of
+from suite.training.noise import check as check_noise
 
 TURNS = 6  # contestants that take turns in one process, beside torch.nn's layers: a drift hits them alike, and memory is bounded
 
@@ -78,7 +79,7 @@ def alike(specs: Sequence[SpeedSpec]) -> list[list[SpeedSpec]]:
 
 
 def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
-    """Specs that differ only in seed, rate and momentum train as one model."""
+    """Specs that differ only in seed, rate, momentum and input noise train as one model."""
     groups: dict[str, list[TrainSpec]] = {}
     for spec in specs:
         groups.setdefault(repr(sorted(shared(spec).items())), []).append(spec)
@@ -108,6 +109,7 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
         if task.tokens and not spec.embedding:
             filled["embedding"] = spec.units
         carries(task, spec.bidirectional, spec.stateful, spec.reset_every)
+        check_noise([spec.input_noise], task.tokens, spec.task)
         whole = spec.model_copy(update=filled)
         misfit = unfit(network_of(whole.model_copy(update={"frozen": ()}), task.inputs, task.outputs).shapes)
         if misfit is None:

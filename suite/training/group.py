@@ -61,6 +61,7 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
         patience=first.patience,
         until_solved=first.until_solved,
         data_seed=first.data_seed,
+        input_noise=[spec.input_noise for spec in specs],
         stateful=first.stateful,
         reset_every=first.reset_every,
         engine=first.engine,
