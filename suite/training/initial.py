@@ -22,7 +22,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,6 +62,7 @@ def check(text: str, cells: Sequence[Cell]) -> None:
             biased(cell, arguments["row"])
 
 
+@cache
 def asked(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Names and arguments, joined by "+" outside brackets. A name is one of ours: a file of weights that is read runs no other code."""
     found = []
