@@ -106,6 +106,11 @@ class Completion:
 
     def __call__(self, spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
         """See `complete`."""
+        whole, sentence = self.fitted(spec)
+        return whole, sentence or (unavailable(task_of(spec.task)) if isinstance(spec, TrainSpec) else None)
+
+    def fitted(self, spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
+        """The same without a look at the data."""
         made = [self.cell(name, units) for name, units in stack(spec)]
         device, sentence = device_of(spec.device)
         engine = catalogue.engine(spec.engine, [cell for cell, _, _ in made], device, self.refuses)
@@ -116,7 +121,7 @@ class Completion:
             return spec.model_copy(update=filled), sentence or unfit(lambda: made[0][0].shapes(spec.inputs))
         task = task_of(spec.task)
         found, misfit = self.network(spec, task, made)
-        return spec.model_copy(update=filled | found), sentence or misfit or unavailable(task)
+        return spec.model_copy(update=filled | found), sentence or misfit
 
     def cell(self, name: str, units: int) -> tuple[Cell, str, str]:
         """A cell, the name that records carry, its digest."""
