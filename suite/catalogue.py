@@ -146,14 +146,17 @@ def either(name: str) -> Task | Callable[[int], Cell]:
     return partial(cell, name)
 
 
-def engine(name: str, of: Cell | Sequence[Cell] | None = None, on: device | None = None) -> Engine:
-    """The engine of a name; `best` is the first that refuses no cell on the device."""
+def engine(
+    name: str, of: Cell | Sequence[Cell] | None = None, on: device | None = None, refuses: Callable[[Engine, Cell, device], str | None] | None = None
+) -> Engine:
+    """The engine of a name; `best` is the first that refuses no cell on the device. `refuses` asks an engine where answers are kept."""
     from suite.cells import Cell
     from suite.engines import BEST, ENGINES
 
     if name == "best" and of is not None and on is not None:
         cells = [of] if isinstance(of, Cell) else of
-        name = next(candidate for candidate in BEST if all(ENGINES[candidate].refuses(cell, on) is None for cell in cells))
+        asked = refuses or (lambda engine, cell, device: engine.refuses(cell, device))
+        name = next(candidate for candidate in BEST if all(asked(ENGINES[candidate], cell, on) is None for cell in cells))
     known = ENGINES if of is None else {**ENGINES, "best": ENGINES["reference"]}
     return names.resolve(name, known, "engine")
 

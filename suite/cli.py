@@ -33,15 +33,18 @@ def commands() -> None:
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
 def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool) -> int:
-    """Run EXPERIMENT (see `carrousel list experiments`, or module:attribute for your own) and print the path of its page."""
+    """Run EXPERIMENT and print the path of its page: a name of `carrousel list experiments`, a FILE.toml or module:attribute of your own."""
     from suite.launch import run as launch
+    from suite.launch.asking import asked, experiment_of
+    from suite.launch.searching import searched
 
-    made = launch.experiment_of(experiment)
-    specs, folder = made.specs(cells, tasks, seeds, device, engine, units, speed), launch.folder_of(made, out)
+    made = experiment_of(experiment)
+    found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
+    folder = launch.folder_of(made, out)
     if dry_run:
-        _show(*launch.prepare(specs, folder))
+        _show(*launch.prepare(found.specs, folder))
         return 0
-    return _ended(launch.carry_out(made, specs, folder, _command(), workers, save_weights))
+    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights)))
 
 
 def _ended(carried: Any) -> int:
@@ -184,6 +187,19 @@ def report_command(folder: Path, publish: Path | None) -> int:
     return 0
 
 
+@commands.command("schema")
+@click.argument("what", type=click.Choice(["experiment", "record"]))
+@click.option("--path", "as_path", is_flag=True, help="Where the file is, instead of what it says.")
+def schema_command(what: str, as_path: bool) -> int:
+    """Print the JSON schema of an experiment file, or of a record."""
+    from suite.experiments import schema as experiment
+    from suite.runs import schema as record
+
+    file = {"experiment": experiment.FILE, "record": record.FILE}[what]
+    click.echo(str(file) if as_path else file.read_text(encoding="utf-8"), nl=as_path)
+    return 0
+
+
 @commands.command("cite")
 @click.argument("keys", nargs=-1)
 def cite_command(keys: tuple[str, ...]) -> int:
@@ -214,12 +230,18 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("carrousel: interrupted; finished runs are kept, and the same command goes on from here", err=True)
     except (ValueError, OSError) as error:
         status = 2
-        click.echo(f"carrousel: {sentence(error)}", err=True)
+        for line in sentences(error):
+            click.echo(f"carrousel: {line}", err=True)
     sys.exit(status)
 
 
-def sentence(error: Exception) -> str:
-    """What an error says in one line; a validation error names each field."""
-    if hasattr(error, "errors"):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'][:1].lower()}{e['msg'][1:]}, not {e['input']!r}" for e in error.errors())
-    return " ".join(str(error).split())
+def sentences(error: Exception) -> list[str]:
+    """What an error says, a line each: several mistakes of an experiment are said at once."""
+    from pydantic import ValidationError
+
+    from suite.experiments import mistakes
+
+    if isinstance(error, ValidationError):
+        return mistakes.sentences(error)
+    lines: list[str] = getattr(error, "lines", [str(error)])
+    return [" ".join(line.split()) for line in lines]

@@ -51,7 +51,7 @@ MISTAKES = [
     (("run", "quick", "--cell", "nowhere:cell"), "cell 'nowhere:cell' cannot be imported"),
     (("run", "quick", "--cell", "math:pi"), "cell 'math:pi' must be a callable units -> Cell"),
     (("run", "quick", "--engine", "vender"), "unknown engine 'vender'; did you mean 'vendor'?"),
-    (("run", "quick", "--units", "-3"), "units: input should be greater than or equal to 1, not -3"),
+    (("run", "quick", "--units", "-3"), "units: must be 1 or more, not -3"),
     (("run", "quick", "--seeds", "-1"), "seeds must be 1 or more, not -1"),
     (("run", "quick", "--seeds", "many"), "Invalid value for '--seeds'"),
     (("run", "quick", "--workers", "0"), "Invalid value for '--workers'"),

@@ -214,6 +214,14 @@ def test_embeddings_and_readouts_have_the_range_of_1997_too():
     assert max(float(value.abs().max()) for value in drawn.values()) <= 0.01
 
 
+def test_the_deviation_is_that_of_every_weight_bias_and_extra():
+    net = suite.network("lstm-peephole", 64, inputs=50, outputs=40, init="normal(deviation=0.1)")
+    drawn = torch.cat([value.flatten() for value in net.start(0).values()])
+    assert abs(float(drawn.std()) - 0.1) < 2e-3
+    assert abs(float(drawn.mean())) < 2e-3
+    assert all(value.any() for value in net.start(0).values())
+
+
 def test_the_ranges_and_gate_biases_of_1997():
     params, _ = made("lstm97", "uniform(range=0.2)+bias(row='o', values=(-1.0, -2.0, -3.0))", units=3)
     assert params["o.b"].flatten().tolist() == [-1, -2, -3]

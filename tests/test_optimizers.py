@@ -45,6 +45,24 @@ def test_equals_torch_step_by_step(name, weight_decay):
         torch.testing.assert_close(ours, torch.stack(theirs).detach(), atol=1e-12, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+def test_a_rescaled_rate_is_multiplied_with_one_minus_momentum(name):
+    start, gradients = normal(R, N), normal(STEPS, R, N, seed=1)
+    *_, rescaled = moved(Optimiser(name=name, clip_norm=0.0, rescaled=True), start, gradients)
+    for row, (lr, m) in enumerate(zip(RATES, MOMENTA, strict=True)):
+        p = start[row].clone().requires_grad_()
+        optimiser = TORCH[name](p, lr * (1 - m), m, Optimiser(name=name))
+        for gradient in gradients:
+            p.grad = gradient[row].clone()
+            optimiser.step()
+        torch.testing.assert_close(rescaled[row], p.detach(), atol=1e-12, rtol=1e-12)
+
+
+def test_adam_is_not_rescaled():
+    with pytest.raises(ValueError, match="rescaled belongs to sgd and rmsprop"):
+        Optimiser(rescaled=True)
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_schedule_equals_torch(name):
     o = Optimiser(name=name, schedule="cosine", clip_norm=0.0)

@@ -1,11 +1,14 @@
 """Replicas trained together equal replicas trained alone, bit for bit at one thread."""
 
+import dataclasses
+
 import pytest
 import torch
 
 import suite
 from suite.runs.spec import Optimiser
 from suite.training.fit import fit
+from suite.training.noise import noisy
 
 SEEDS = [3, 0, 8]
 PARITY = suite.task("parity", length=6, supervision="every")
@@ -47,6 +50,43 @@ def test_every_replica_keeps_its_own_rate_and_momentum(rule):
     for run, optimiser in zip(together, each, strict=True):
         (alone,) = train("rnn", [0], optimiser)
         same(run, alone)
+
+
+@pytest.mark.parametrize("engine", ["hoisted", "vendor", "scan"])
+@pytest.mark.parametrize("task", [PARITY, suite.task("adding", length=7)])  # two outputs, and one
+def test_every_replica_keeps_its_own_noise_on_the_inputs(task, engine):
+    each = [Optimiser(name="sgd", lr=lr, momentum=momentum, rescaled=True) for lr, momentum in ((0.1, 0.9), (0.5, 0.5), (0.2, 0.0), (0.2, 0.0))]
+    noise, seeds = [0.0, 0.3, 1.0, 0.3], [*SEEDS, SEEDS[-1]]
+    together = train("lstm", seeds, each, task, units=32, steps=12, engine=engine, input_noise=noise)
+    assert not torch.equal(together[2].weights["0.i.x"], together[3].weights["0.i.x"])
+    for run, optimiser, deviation in zip(together, each, noise, strict=True):
+        (alone,) = train("lstm", [run.seed], optimiser, task, units=32, steps=12, engine=engine, input_noise=deviation)
+        same(run, alone)
+
+
+def test_noise_is_gaussian_new_at_every_step_and_in_training_alone():
+    x = torch.full((50, 40, 3), 2.0)
+    one, other, again = (noisy(x, [0.5], [seed], step) for seed, step in ((0, 1), (0, 2), (0, 1)))
+    assert torch.equal(one, again)
+    added = torch.stack([one - 2, other - 2]).flatten(1)
+    torch.testing.assert_close(added.std(1), torch.full((2,), 0.5), atol=0.02, rtol=0)
+    torch.testing.assert_close(added.mean(1), torch.zeros(2), atol=0.02, rtol=0)
+    assert abs(torch.corrcoef(added)[0, 1]) < 0.05
+    still = Optimiser(lr=1e-30)  # weights that stay are judged alike, whatever training hears
+    quiet, loud = (train("rnn", [0], still, input_noise=deviation)[0] for deviation in (0.0, 2.0))
+    assert (quiet.validation, quiet.test) == (loud.validation, loud.test)
+    assert quiet.curve[0]["loss"] != loud.curve[0]["loss"]
+
+
+@pytest.mark.parametrize(("task", "noise", "sentence"), [
+    (dataclasses.replace(PARITY, tokens=True), 0.1, "has tokens as inputs, to which no noise can be added"),
+    (PARITY, -0.1, "input_noise is a standard deviation, 0 or more, not -0.1"),
+    (PARITY, [0.1, 0.2], "not 1, 1 and 2"),
+])
+def test_noise_that_cannot_be_is_refused(task, noise, sentence):
+    network = suite.network("rnn", 4, inputs=task.inputs, outputs=task.outputs, readout="every", embedding=4 * task.tokens)
+    with pytest.raises(ValueError, match=sentence):
+        fit(network, task, [0], steps=2, input_noise=noise)
 
 
 def test_the_same_call_twice_gives_the_same_bits():
@@ -92,5 +132,5 @@ def test_a_replica_that_stops_early_leaves_its_neighbours_as_they_are():
 
 
 def test_as_many_optimisers_as_seeds():
-    with pytest.raises(ValueError, match="not 3 and 2"):
+    with pytest.raises(ValueError, match="not 3, 2 and 3"):
         train("rnn", SEEDS, [Optimiser()] * 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -142,12 +142,12 @@ class Cell:
     @cached_property
     def states(self) -> type[Any]:
         """The named tuple of the states."""
-        return namedtuple("states", list(self.state))
+        return _named("states", *self.state)
 
     @cached_property
     def extras(self) -> type[Any]:
         """The named tuple of the extras."""
-        return namedtuple("extras", list(self.extra))
+        return _named("extras", *self.extra)
 
     @cached_property
     def table(self) -> tuple[Stage, ...]:
@@ -165,7 +165,7 @@ class Cell:
         for number, (affine, function) in enumerate(self.stages, start=1):
             rows = tuple(self._row(name, text, widths) for name, text in affine.items())
             known |= {row.name: _probe(row.width) for row in rows}
-            stage = Stage(rows, namedtuple("rows", list(known)), function)
+            stage = Stage(rows, _named("rows", *known), function)
             stages.append(stage)
             values = self._step(stage, number, known, s, p)
             for name, value in values.items():
@@ -251,6 +251,12 @@ class Cell:
             "multiply_adds": sum(size for name, size in weights.items() if name not in biases),
             "state": sum(self.state.values()),
         }
+
+
+@cache
+def _named(kind: str, *names: str) -> type[Any]:
+    """Cells of many widths share their named tuples: to make one takes longer than the rest of a cell."""
+    return namedtuple(kind, names)
 
 
 def _probe(width: int) -> Tensor:

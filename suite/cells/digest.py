@@ -83,7 +83,18 @@ def _blocks(code: CodeType) -> list[CodeType]:
     return [code, *(inner for const in code.co_consts if isinstance(const, CodeType) for inner in _blocks(const))]
 
 
+_sources: dict[int, tuple[CodeType, str]] = {}  # by identity: equal code may stand in another text
+
+
 def _source(function: Callable[..., Any]) -> str:
+    """The tokens of a function, read once a function: cells of many widths share their equations."""
+    code = function.__code__
+    if id(code) not in _sources:
+        _sources[id(code)] = code, _tokens(function)
+    return _sources[id(code)][1]
+
+
+def _tokens(function: Callable[..., Any]) -> str:
     """The tokens of a function without comments, layout and docstring; its bytecode where there is no source."""
     try:
         text = textwrap.dedent(inspect.getsource(function))

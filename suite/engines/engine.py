@@ -30,12 +30,14 @@ class Engine:
              -> (outputs (T, R, B, W), state after the last step); its arguments have been checked
     refuses  (cell, device) -> a sentence, or None where it runs
     prepare  (cell, dtype) -> what is made once for a cell (compiled code) is made now, not at the first unroll
+    by_width whether it may refuse a cell at one width and run the same equations at another
     """
 
     name: str
     unroll: Unroll
     refuses: Callable[[Cell, torch.device], str | None] = lambda cell, device: None
     prepare: Callable[[Cell, torch.dtype], None] = lambda cell, dtype: None
+    by_width: bool = False
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]

@@ -137,4 +137,4 @@ def _dealt(names: Sequence[tuple[str, ...]], values: Sequence[Any]) -> list[dict
     return [{name: next(rest) for name in kind} for kind in names]
 
 
-ENGINE = Engine("rtrl", unroll, refuses)
+ENGINE = Engine("rtrl", unroll, refuses, by_width=True)

@@ -1,22 +1,33 @@
-"""An experiment as data: a question, cells, tasks with their settings, shapes to time. Its specs follow."""
+"""An experiment as data: a question, cells, tasks with their settings, what varies, shapes to time. Its specs follow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
+from suite.experiments import points
+from suite.experiments.checks import faults
+from suite.experiments.match import Match
+from suite.experiments.mistakes import Mistakes, merged, sentences
+from suite.experiments.points import Point, Sample
+from suite.experiments.search import Contestant, Search
 from suite.names import format_call, parse_call
 from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec
+
+Solve = Callable[[TrainSpec, Match], int]  # the units that a budget allows
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One task and how it is trained on; `cells` where not all of the experiment's take part."""
+    """One task and how it is trained on; `cells` where not all of the experiment's take part. `place` is where a file asks for it."""
 
     task: str
     settings: Mapping[str, Any]
     cells: tuple[str, ...] = ()
+    place: str = ""
 
     @property
     def name(self) -> str:
@@ -29,9 +40,30 @@ class Recipe:
         return format_call(name, own | dict(given)) if given else self.task
 
 
+class Asked(NamedTuple):
+    """What an experiment comes to: what is trained, each contestant with its trials, and what is timed."""
+
+    contestants: list[Contestant]
+    timed: list[SpeedSpec]
+
+    @property
+    def specs(self) -> list[TrainSpec | SpeedSpec]:
+        """Every spec that is known from the start."""
+        return [*(spec for contestant in self.contestants for trial in contestant.trials for spec in trial), *self.timed]
+
+
 @dataclass(frozen=True)
 class Experiment:
-    """What `carrousel run NAME` carries out."""
+    """What `carrousel run NAME` carries out.
+
+    cells, recipes  what is trained on what; every cell takes part in every recipe that does not name its own
+    shapes, engines what is timed
+    seeds           runs of a cell on a task with the same settings, numbered from 0
+    settings        those of all recipes, which each may change
+    grid, sample    settings that vary: every combination of the grid, at each of the points drawn
+    match           units are solved from a budget instead of set
+    search          settings that are chosen for each cell and task from equal trials, see `suite.experiments.search`
+    """
 
     name: str
     question: str
@@ -41,8 +73,16 @@ class Experiment:
     engines: tuple[str, ...] = ("scan", "hoisted", "vendor")
     seeds: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    sample: Sample | None = None
+    match: Match | None = None
+    search: Search | None = None
 
-    def specs(
+    def specs(self, *args: Any, **options: Any) -> list[TrainSpec | SpeedSpec]:
+        """Every run that is known from the start; `ask` says with which options."""
+        return self.ask(*args, **options).specs
+
+    def ask(
         self,
         cells: Sequence[str] = (),
         tasks: Sequence[str] = (),
@@ -51,32 +91,79 @@ class Experiment:
         engine: str | None = None,
         units: int | None = None,
         speed: bool | None = None,
-    ) -> list[TrainSpec | SpeedSpec]:
+        solve: Solve | None = None,
+    ) -> Asked:
         """Every run. Cells given here replace the experiment's; tasks given here narrow it, or ask one with some
-        arguments changed. Timing is left out if tasks are given, unless `speed` asks for it.
+        arguments changed. Timing is left out if tasks are given, unless `speed` asks for it. `solve` finds the units of a budget;
+        without it they stay as they are. Mistakes in settings raise `Mistakes`, all at once.
         """
         cells, tasks = ([value] if isinstance(value, str) else value for value in (cells, tasks))
         seeds = self.seeds if seeds is None else seeds
         if seeds < 1:
             raise ValueError(f"seeds must be 1 or more, not {seeds}")
-        given: dict[str, Any] = {"device": device} | {"engine": engine or "best"} | ({"units": units} if units is not None else {})
-        made: list[TrainSpec | SpeedSpec] = []
-        for recipe in self._recipes(tasks):
+        given: dict[str, Any] = {"device": device} | ({"engine": engine} if engine else {}) | ({"units": units} if units is not None else {})
+        recipes = self.chosen(tasks)
+        wrong = faults(replace(self, recipes=tuple(recipes)), [name for name in ("units", "engine") if name in given])
+        if wrong:
+            raise Mistakes(f"{place}: {said}" for place, said in wrong)
+        trained = self._trained(recipes, cells, seeds, given, solve if self.match else None)
+        return Asked(trained, self._timed(cells, [engine] if engine else self.engines, given) if speed or (speed is None and not tasks) else [])
+
+    def _trained(self, recipes: Sequence[Recipe], cells: Sequence[str], seeds: int, given: Mapping[str, Any], solve: Solve | None) -> list[Contestant]:
+        """Every cell on every task at every point."""
+        made, wrong = [], []
+        for recipe in recipes:
             for cell in cells or recipe.cells or self.cells:
-                settings = {**self.settings, **recipe.settings, **given, "task": recipe.task, "cell": cell}
-                made += [TrainSpec(**settings, seed=seed) for seed in range(seeds)]
-        if speed or (speed is None and not tasks):
-            engines = [engine] if engine else self.engines
-            made += [SpeedSpec(**{**shape, **given, "engine": e}, cell=c) for shape in self.shapes for c in cells or self.cells for e in engines]
+                base = {"engine": "best", **self.settings, **recipe.settings, "task": recipe.task, "cell": cell}
+                place = recipe.place or f"task '{recipe.task}'"
+                for number, point in enumerate(self.points):
+                    try:
+                        made.append(self._contestant(place, {**points.changed(base, point), **given}, number, seeds, solve))
+                    except ValidationError as error:
+                        wrong += [(place, line) for line in sentences(error, TrainSpec)]
+                    except ValueError as error:
+                        wrong.append((place, str(error)))
+        if wrong:
+            raise Mistakes(merged(wrong, len(recipes)))
         return made
 
-    def _recipes(self, tasks: Sequence[str]) -> list[Recipe]:
-        chosen = []
+    def _contestant(self, place: str, settings: dict[str, Any], number: int, seeds: int, solve: Solve | None) -> Contestant:
+        trials, again = [], []
+        searched = self.search.seeds if self.search else seeds
+        fresh = seeds if self.search and self.search.fresh else 0
+        first = number % self.drawn * searched  # every trial of a sample has seeds of its own
+        for point in self.search.trials if self.search else [{}]:
+            spec = TrainSpec(**points.changed(settings, point))
+            spec = spec if solve is None or self.match is None else spec.model_copy(update={"units": solve(spec, self.match)})
+            trials.append(tuple(spec.model_copy(update={"seed": first + k}) for k in range(searched)))
+            again.append(tuple(spec.model_copy(update={"seed": self.drawn * searched + k}) for k in range(fresh)))
+        return Contestant(place, tuple(trials), tuple(again))
+
+    @property
+    def drawn(self) -> int:
+        """Points drawn at each point of the grid."""
+        return self.sample.trials if self.sample else 1
+
+    @property
+    def points(self) -> list[Point]:
+        """What varies: every point of the grid with every one drawn."""
+        drawn = points.sample(self.sample) if self.sample else [{}]
+        return [known | random for known in points.grid(self.grid) for random in drawn]
+
+    def _timed(self, cells: Sequence[str], engines: Sequence[str], given: Mapping[str, Any]) -> list[SpeedSpec]:
+        try:
+            return [SpeedSpec(**{**shape, **given, "engine": e, "cell": c}) for shape in self.shapes for c in cells or self.cells for e in engines]
+        except ValidationError as error:
+            raise Mistakes(sentences(error, SpeedSpec, ("shapes",))) from None
+
+    def chosen(self, tasks: Sequence[str]) -> list[Recipe]:
+        """The recipes of some tasks, all where none is given."""
+        found = []
         for task in tasks:
             name, given = parse_call(task)
-            known = [recipe for recipe in self.recipes if recipe.name == name]
-            chosen += [replace(recipe, task=recipe.asked(given)) for recipe in known] or [Recipe(task, {})]
-        return chosen if tasks else list(self.recipes)
+            own = [recipe for recipe in self.recipes if recipe.name == name]
+            found += [replace(recipe, task=recipe.asked(given)) for recipe in own] or [Recipe(task, {})]
+        return found if tasks else list(self.recipes)
 
 
 def adam(lr: float, **more: Any) -> Optimiser:

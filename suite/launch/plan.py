@@ -11,11 +11,13 @@ import torch
 from suite import catalogue, names
 from suite.cells import Cell, digest
 from suite.data import NotAvailable
+from suite.engines import Engine
 from suite.runs.run import Run
-from suite.runs.spec import SpeedSpec, TrainSpec, shared
+from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec, shared
 from suite.tasks import Task
 from suite.training.fit import carries
 from suite.training.group import network_of
+from suite.training.noise import check as check_noise
 
 TURNS = 6  # contestants that take turns in one process, beside torch.nn's layers: a drift hits them alike, and memory is bounded
 
@@ -52,13 +54,15 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
     made, waiting = Plan(), []
     known = {run.id: run for run in earlier if run.done and (run.spec.kind == "train" or run.where.machine == machine)}
     asked = set()
+    completed = Completion()
     for spec in specs:
-        whole, sentence = complete(spec)
-        if whole.id in asked:
+        whole, sentence = completed(spec)
+        number = whole.id
+        if number in asked:
             continue
-        asked.add(whole.id)
-        if whole.id in known:  # also where it could not be run now: a result is not given up for a refusal
-            made.found.append(known[whole.id])
+        asked.add(number)
+        if number in known:  # also where it could not be run now: a result is not given up for a refusal
+            made.found.append(known[number])
         elif sentence:
             made.refused.append((whole, sentence))
         else:
@@ -78,7 +82,7 @@ def alike(specs: Sequence[SpeedSpec]) -> list[list[SpeedSpec]]:
 
 
 def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
-    """Specs that differ only in seed, rate and momentum train as one model."""
+    """Specs that differ only in seed, rate, momentum and input noise train as one model."""
     groups: dict[str, list[TrainSpec]] = {}
     for spec in specs:
         groups.setdefault(repr(sorted(shared(spec).items())), []).append(spec)
@@ -87,35 +91,98 @@ def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
 
 def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
     """The spec with everything filled in that its names decide, and the sentence why it cannot run here, if so."""
-    cell = catalogue.cell(spec.cell, spec.units)
-    device, sentence = device_of(spec.device)
-    cells = [cell, *(catalogue.cell(layer.cell, layer.units) for layer in spec.above)] if isinstance(spec, TrainSpec) else [cell]
-    engine = catalogue.engine(spec.engine, cells, device)
-    filled: dict[str, object] = {"cell": catalogue.canonical_cell(spec.cell), "cell_digest": digest(cell), "engine": engine.name}
-    refusals = (engine.refuses(each, device) or noisy(each) for each in cells)
-    sentence = sentence or next(filter(None, refusals), None)
-    if isinstance(spec, TrainSpec):
+    return Completion()(spec)
+
+
+class Completion:
+    """Completes many specs, and makes what several of them share once: cells, digests, refusals, networks."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[str, int], tuple[Cell, str, str]] = {}
+        self.tasks: dict[str, dict[str, object]] = {}
+        self.digests: dict[int, str] = {}
+        self.refusals: dict[tuple[str | int, ...], str | None] = {}
+        self.networks: dict[TrainSpec, tuple[dict[str, object], str | None]] = {}
+
+    def __call__(self, spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
+        """See `complete`."""
+        whole, sentence = self.fitted(spec)
+        return whole, sentence or (unavailable(task_of(spec.task)) if isinstance(spec, TrainSpec) else None)
+
+    def fitted(self, spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
+        """The same without a look at the data."""
+        made = [self.cell(name, units) for name, units in stack(spec)]
+        device, sentence = device_of(spec.device)
+        engine = catalogue.engine(spec.engine, [cell for cell, _, _ in made], device, self.refuses)
+        filled: dict[str, object] = {"cell": made[0][1], "cell_digest": made[0][2], "engine": engine.name}
+        refusals = (self.refuses(engine, cell, device) or noisy(cell) for cell, _, _ in made)
+        sentence = sentence or next(filter(None, refusals), None)
+        if isinstance(spec, SpeedSpec):
+            return spec.model_copy(update=filled), sentence or unfit(lambda: made[0][0].shapes(spec.inputs))
         task = task_of(spec.task)
-        above = zip(spec.above, cells[1:], strict=True)
-        filled["above"] = tuple(layer.model_copy(update={"cell": catalogue.canonical_cell(layer.cell), "cell_digest": digest(each)}) for layer, each in above)
-        filled |= {"task": canonical(spec.task), "task_version": task.version, "data": task.data.checksum if task.data else ""}
-        if task.supervision == "every":
-            filled["readout"] = "every"
-        elif spec.readout == "every":
-            raise ValueError(f"task '{spec.task}' is asked once a sequence: readout must be 'last' or 'mean', not 'every'")
-        if spec.embedding and not task.tokens:
-            raise ValueError(f"task '{spec.task}' has no tokens and takes no embedding")
-        if task.tokens and not spec.embedding:
-            filled["embedding"] = spec.units
-        carries(task, spec.bidirectional, spec.stateful, spec.reset_every)
-        whole = spec.model_copy(update=filled)
-        misfit = unfit(network_of(whole.model_copy(update={"frozen": ()}), task.inputs, task.outputs).shapes)
-        if misfit is None:
-            network_of(whole, task.inputs, task.outputs)  # says what cannot be frozen
-        sentence = sentence or misfit or unavailable(task)
-    else:
-        sentence = sentence or unfit(lambda: cell.shapes(spec.inputs))
-    return spec.model_copy(update=filled), sentence
+        found, misfit = self.network(spec, task, made)
+        return spec.model_copy(update=filled | found), sentence or misfit
+
+    def cell(self, name: str, units: int) -> tuple[Cell, str, str]:
+        """A cell, the name that records carry, its digest."""
+        if (name, units) not in self.cells:
+            cell = catalogue.cell(name, units)
+            self.digests[id(cell)] = digest(cell)
+            self.cells[name, units] = cell, catalogue.canonical_cell(name), self.digests[id(cell)]
+        return self.cells[name, units]
+
+    def refuses(self, engine: Engine, cell: Cell, device: torch.device) -> str | None:
+        """What an engine says of a cell; the same at every width, unless the engine says it judges by width."""
+        key = (engine.name, cell.name, self.digests[id(cell)], str(device), cell.units if engine.by_width else 0)
+        if key not in self.refusals:
+            self.refusals[key] = engine.refuses(cell, device)
+        return self.refusals[key]
+
+    def network(self, spec: TrainSpec, task: Task, made: Sequence[tuple[Cell, str, str]]) -> tuple[dict[str, object], str | None]:
+        """What the task and the network decide of a spec, and the sentence of a network that does not fit."""
+        key = spec.model_copy(update=UNDECIDING)
+        if key not in self.networks:
+            filled, misfit = networked(spec, task, made)
+            self.networks[key] = filled | self.task(spec.task, task), misfit
+        return self.networks[key]
+
+    def task(self, text: str, task: Task) -> dict[str, object]:
+        """What a task is called with every argument written out, its version, its data."""
+        if text not in self.tasks:
+            self.tasks[text] = {"task": canonical(text), "task_version": task.version, "data": task.data.checksum if task.data else ""}
+        return self.tasks[text]
+
+
+def stack(spec: TrainSpec | SpeedSpec) -> list[tuple[str, int]]:
+    """Cells and units, the one that is compared first."""
+    above = spec.above if isinstance(spec, TrainSpec) else ()
+    return [(spec.cell, spec.units), *((layer.cell, layer.units) for layer in above)]
+
+
+UNDECIDING: dict[str, object] = {"seed": 0, "data_seed": 0, "optimiser": Optimiser(), "batch": 1, "steps": 1, "evaluate_every": 1, "patience": 0, "until_solved": False}
+
+
+def networked(spec: TrainSpec, task: Task, made: Sequence[tuple[Cell, str, str]]) -> tuple[dict[str, object], str | None]:
+    """Fields that follow from the task and from the cells above, and the sentence of a network that does not fit."""
+    above = tuple(layer.model_copy(update={"cell": name, "cell_digest": number}) for layer, (_, name, number) in zip(spec.above, made[1:], strict=True))
+    filled: dict[str, object] = {"above": above}
+    if task.supervision == "every":
+        filled["readout"] = "every"
+    elif spec.readout == "every":
+        raise ValueError(f"task '{spec.task}' is asked once a sequence: readout must be 'last' or 'mean', not 'every'")
+    if spec.embedding and not task.tokens:
+        raise ValueError(f"task '{spec.task}' has no tokens and takes no embedding")
+    if task.tokens and not spec.embedding:
+        filled["embedding"] = spec.units
+    carries(task, spec.bidirectional, spec.stateful, spec.reset_every)
+    check_noise([spec.input_noise], task.tokens, spec.task)
+    whole = spec.model_copy(update=filled)
+    cells = [made[0][0]] * spec.layers + [cell for cell, _, _ in made[1:]]
+    net = network_of(whole.model_copy(update={"frozen": ()}), task.inputs, task.outputs, cells)
+    misfit = unfit(net.shapes)
+    if misfit is None:
+        network_of(whole, task.inputs, task.outputs, cells)  # says what cannot be frozen
+    return filled, misfit
 
 
 def noisy(cell: Cell) -> str | None:

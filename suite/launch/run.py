@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from suite import names
-from suite.experiments import EXPERIMENTS, Experiment
+from suite.experiments import Experiment
 from suite.launch import describe
+from suite.launch.asking import asked, experiment_of
 from suite.launch.jobs import timed, trained, training
 from suite.launch.local import Job, Pool
 from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
+from suite.launch.searching import Carried, searched
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
 from suite.runs.machine import cores
@@ -29,20 +30,6 @@ from suite.runs.store import replace
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass
-class Carried:
-    """What came of an experiment: every record that belongs to it, and the page."""
-
-    out: Path
-    runs: list[Run]
-    page: Path | None = None
-
-    @property
-    def failed(self) -> list[Run]:
-        """Runs that raised, died or were cut off."""
-        return [run for run in self.runs if run.status.startswith(("failed", "cut off"))]
 
 
 def run(
@@ -60,16 +47,9 @@ def run(
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
     made = experiment_of(experiment)
-    specs = made.specs(cells, tasks, seeds, device, engine, units, speed)
-    return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
-
-
-def experiment_of(experiment: str | Experiment) -> Experiment:
-    """The experiment of a name, or of an outsider's `module:attribute`."""
-    made = names.resolve(experiment, EXPERIMENTS, "experiment") if isinstance(experiment, str) else experiment
-    if not isinstance(made, Experiment):
-        raise ValueError(f"experiment '{experiment}' must be a suite.experiments.Experiment, not a {type(made).__name__}")
-    return made
+    found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
+    folder = folder_of(made, out)
+    return frame(searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers)).runs)
 
 
 def layers_of(spec: TrainSpec | SpeedSpec) -> list[tuple[str, int]]:

@@ -37,4 +37,9 @@ def named_layers(raw: Record) -> Record:
     return raw  # the defaults of the new fields are what was done before
 
 
-STEPS: dict[int, Callable[[Record], Record]] = {1: named_layers}
+def noise_and_rescaling(raw: Record) -> Record:
+    """3: noise on the inputs of training, rates rescaled by momentum."""
+    return raw  # likewise
+
+
+STEPS: dict[int, Callable[[Record], Record]] = {1: named_layers, 2: noise_and_rescaling}

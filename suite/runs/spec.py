@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA = 2
+SCHEMA = 3
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -23,7 +23,11 @@ class Frozen(BaseModel):
 
 
 class Optimiser(Frozen):
-    """How the weights move. `momentum` is Adam's beta 1, `decay` the forgetting of squares (Adam's beta 2)."""
+    """How the weights move. `momentum` is Adam's beta 1, `decay` the forgetting of squares (Adam's beta 2).
+
+    `rescaled` multiplies the rate with 1 - momentum, so that momentum leaves the length of the way as it is (Greff et al.
+    2017); Adam's momentum is such a mean already.
+    """
 
     name: Literal["adam", "rmsprop", "sgd"] = "adam"
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
@@ -35,6 +39,13 @@ class Optimiser(Frozen):
     clip_value: Amount = 0.0
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup: Count = 0
+    rescaled: bool = False
+
+    @model_validator(mode="after")
+    def _rescaled_where_it_changes_something(self) -> Self:
+        if self.rescaled and self.name == "adam":
+            raise ValueError("rescaled belongs to sgd and rmsprop: adam's momentum is a mean, and its rate needs no scale")
+        return self
 
 
 class Base(Frozen):
@@ -71,7 +82,8 @@ class TrainSpec(Base):
 
     `task` is written as a call with every argument, `data` is the checksum of the data set behind it. `seed` draws
     weights and noise, `data_seed` the examples and their order. `cell` may carry arguments, `lstm(drop=0.25)`; `layers` of
-    it at `units` are followed by those of `above`. The rest is what `suite.network` and `fit` call by the same names.
+    it at `units` are followed by those of `above`. `input_noise` is the standard deviation of Gaussian noise that training
+    adds to the inputs. The rest is what `suite.network` and `fit` call by the same names.
     """
 
     kind: Literal["train"] = "train"
@@ -91,6 +103,7 @@ class TrainSpec(Base):
     embedding: Count = 0
     readout: Literal["last", "mean", "every"] = "last"
     optimiser: Optimiser = Optimiser()
+    input_noise: Amount = 0.0
     batch: Positive = 32
     steps: Positive = 1000
     evaluate_every: Positive = 100
@@ -115,6 +128,6 @@ Spec = Annotated[TrainSpec | SpeedSpec, Field(discriminator="kind")]
 
 
 def shared(spec: TrainSpec) -> dict[str, Any]:
-    """What specs must have in common to train as one model: all but seed, rate and momentum."""
-    dump = spec.model_dump(exclude={"seed"})
+    """What specs must have in common to train as one model: all but seed, rate, momentum and input noise."""
+    dump = spec.model_dump(exclude={"seed", "input_noise"})
     return dump | {"optimiser": {k: v for k, v in dump["optimiser"].items() if k not in ("lr", "momentum")}}

@@ -25,6 +25,8 @@ from suite.training import masks
 from suite.training.checkpoint import Checkpoint
 from suite.training.flat import Layout
 from suite.training.network import Network
+from suite.training.noise import check as check_noise
+from suite.training.noise import noisy
 from suite.training.optimizers import RULES, update
 
 EVALUATION_BATCH = 256
@@ -58,6 +60,7 @@ def fit(
     patience: int = 0,
     until_solved: bool = False,
     data_seed: int = 0,
+    input_noise: float | Sequence[float] = 0.0,
     stateful: bool = False,
     reset_every: int = 0,
     engine: str = "hoisted",
@@ -71,6 +74,7 @@ def fit(
     steps           updates; `evaluate_every` of them lie between two evaluations on validation
     patience        evaluations without improvement after which a replica stops; 0 never
     until_solved    a replica stops at the first evaluation at which it solves the task on validation
+    input_noise     standard deviation of Gaussian noise added to the inputs in training, one for all or one each
     stateful        states are carried from batch to batch, without their gradient, and start anew with every pass over the
                     data and every `reset_every` batches (0: not); for tasks whose rows go on from batch to batch
     checkpoint      a file the state is kept in twice a minute, and resumed from if it is there; remove it when the
@@ -91,8 +95,10 @@ def fit(
     if (network.inputs, network.outputs, bool(network.embedding)) != (task.inputs, task.outputs, task.tokens):
         wanted = f"{task.inputs} {'tokens, embedded,' if task.tokens else 'inputs'} and {task.outputs} outputs"
         raise ValueError(f"task '{task.name}' has {wanted}; the network has {network.inputs} {'tokens' if network.embedding else 'inputs'} and {network.outputs} outputs")
-    if not seeds or len(rules) != len(seeds):
-        raise ValueError(f"fit needs one or more seeds and as many optimisers, not {len(seeds)} and {len(rules)}")
+    noise = [float(input_noise)] * len(seeds) if isinstance(input_noise, (int, float)) else list(input_noise)
+    if not seeds or {len(rules), len(noise)} != {len(seeds)}:
+        raise ValueError(f"fit needs one or more seeds and as many optimisers and deviations of noise, not {len(seeds)}, {len(rules)} and {len(noise)}")
+    check_noise(noise, task.tokens, task.name)
     if min(batch, steps, evaluate_every) < 1:
         raise ValueError(f"batch, steps and evaluate_every must be 1 or more, not {batch}, {steps} and {evaluate_every}")
     if (network.readout == "every") != (task.supervision == "every"):
@@ -100,7 +106,7 @@ def fit(
     carries(task, network.bidirectional, stateful, reset_every)
     runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
-    begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful)
+    begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful, noise=noise)
     trainer = begin()
     if not trainer.restore(kept.load()):
         trainer = begin()
@@ -146,10 +152,11 @@ class Trainer:
         engine: Any,
         rows: int = EVALUATION_BATCH,
         stateful: bool = False,
+        noise: Sequence[float] = (),
     ) -> None:
-        """`rows` sequences at a time are evaluated; `stateful`: states are carried from batch to batch, in evaluation too."""
+        """`rows` sequences at a time are evaluated; `stateful`: states are carried from batch to batch, in evaluation too; `noise` is on the inputs, one deviation a seed."""
         self.network, self.task, self.engine, self.device, self.dtype = network, task, engine, device, dtype
-        self.rows, self.stateful = rows, stateful
+        self.rows, self.stateful, self.noise = rows, stateful, noise or [0.0] * len(seeds)
         self.layout = Layout(network.shapes())
         self.rule = rules[0]
         self.fitted = [Fitted(seed) for seed in seeds]
@@ -194,8 +201,10 @@ class Trainer:
         """One update of every replica that is alive and whose loss is a number."""
         self.step += 1
         theta = self.theta.requires_grad_()
-        noise = masks.drawn(self.network.masks(), [self.fitted[k].seed for k in self.alive], self.step, len(examples.mask), examples.mask.shape[1], theta)
-        output, state = self.network.run(self.layout.views(theta), examples.x, examples.mask, self.engine, state=self.carried, noise=noise)
+        seeds = [self.fitted[k].seed for k in self.alive]
+        noise = masks.drawn(self.network.masks(), seeds, self.step, len(examples.mask), examples.mask.shape[1], theta)
+        x = noisy(examples.x, [self.noise[k] for k in self.alive], seeds, self.step)
+        output, state = self.network.run(self.layout.views(theta), x, examples.mask, self.engine, state=self.carried, noise=noise)
         losses = self.task.loss(output, examples)
         (gradient,) = torch.autograd.grad(losses.sum(), theta)
         self.theta, losses = theta.detach(), losses.detach()

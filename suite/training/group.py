@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from suite import catalogue
+from suite.cells import Cell
 from suite.runs.run import Costs, Point, Score
 from suite.runs.spec import TrainSpec
 from suite.training import weights
@@ -20,11 +21,11 @@ from suite.training.network import Network, network
 BYTES = {"float32": 4, "float64": 8}
 
 
-def network_of(spec: TrainSpec, inputs: int, outputs: int) -> Network:
-    """The network a spec describes."""
+def network_of(spec: TrainSpec, inputs: int, outputs: int, cells: Sequence[Cell] = ()) -> Network:
+    """The network a spec describes; `cells` are those of its layers where they are made already."""
     layers = [*((spec.cell, spec.units) for _ in range(spec.layers)), *((layer.cell, layer.units) for layer in spec.above)]
     return network(
-        [cell for cell, _ in layers],
+        cells or [cell for cell, _ in layers],
         [units for _, units in layers],
         inputs=inputs,
         outputs=outputs,
@@ -61,6 +62,7 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
         patience=first.patience,
         until_solved=first.until_solved,
         data_seed=first.data_seed,
+        input_noise=[spec.input_noise for spec in specs],
         stateful=first.stateful,
         reset_every=first.reset_every,
         engine=first.engine,

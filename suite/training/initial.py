@@ -8,10 +8,12 @@
     chrono(longest)             log of a number from U(1, longest - 1) a unit, + on what keeps, - on what lets in: lags of
                                 2 to longest; the same number on f and i of a unit, b_i = -b_f (Tallec & Ollivier 2018)
     uniform(range=0.1)          every weight, bias and extra, the readout's too, from U(-range, range): the ranges of 1997
+    normal(deviation=0.1)       the same from N(0, deviation squared) (Greff et al. 2017)
     bias(row, values)           a row's bias: one number, or one a block in turn, as the gate biases -1, -2, -3 of 1997
 
 They apply in the order written, each on top of what stands. A cell without a gate that keeps, or whose gate has no bias, is
-left as it is by `keep` and `chrono`, so that one setting can be asked of every cell. Keys: le2015, tallec2018, hochreiter1997.
+left as it is by `keep` and `chrono`, so that one setting can be asked of every cell. Keys: le2015, tallec2018, hochreiter1997,
+greff2017.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -60,6 +62,7 @@ def check(text: str, cells: Sequence[Cell]) -> None:
             biased(cell, arguments["row"])
 
 
+@cache
 def asked(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Names and arguments, joined by "+" outside brackets. A name is one of ours: a file of weights that is read runs no other code."""
     found = []
@@ -151,6 +154,12 @@ def uniform(cell: Cell | None, own: Params, generator: Generator, range: float =
     return {name: (2 * torch.rand(value.shape, generator=generator) - 1) * range for name, value in own.items() if name not in fixed}
 
 
+def normal(cell: Cell | None, own: Params, generator: Generator, deviation: float = 0.1) -> Params:
+    """Everything anew, but what has a value to start at."""
+    fixed = cell.initial if cell is not None else {}
+    return {name: torch.randn(value.shape, generator=generator) * deviation for name, value in own.items() if name not in fixed}
+
+
 def bias(cell: Cell | None, own: Params, generator: Generator, *, row: str, values: float | tuple[float, ...]) -> Params:
     """A row's bias, in every layer; the readout's where the row is called "readout"."""
     del generator
@@ -204,5 +213,6 @@ INITIAL: dict[str, Callable[..., Params]] = {
     "keep": keep,
     "chrono": chrono,
     "uniform": uniform,
+    "normal": normal,
     "bias": bias,
 }

@@ -138,7 +138,7 @@ class Network:
         noise: Mapping[str, Tensor] | None = None,
         through: Unroll = unroll,
     ) -> Answer:
-        """The answer to x (T, B, I) or tokens (T, B), and the states after it.
+        """The answer to x (T, B, I) or tokens (T, B), and the states after it; x (T, R, B, I) differs from replica to replica.
 
         mask     (T, B) bool, true where x is
         engine   one, or the name of one; `best` is the first that refuses no cell
@@ -151,7 +151,7 @@ class Network:
         batch, every = mask.shape[1], bool(mask.all())
         x, mask = padded(x, mask, self.block)
         state, noise = self.filled(state or {}, mask.shape[1] - batch), self.masked(noise or {}, params, mask.shape[1] - batch)
-        y = embed(params["embedding.w"], x) if self.embedding else x.unsqueeze(1)
+        y = embed(params["embedding.w"], x) if self.embedding else x if x.ndim == 4 else x.unsqueeze(1)
         valid, last = None if every else mask.unsqueeze(1), y[0]
         after: dict[str, Tensor] = {}
         for number, ways in enumerate(self.layers):
@@ -198,8 +198,16 @@ class Network:
         return self.map(params, last if self.readout == "last" else y.sum(0) / mask.sum(0).clamp(min=1).unsqueeze(-1))[:, :batch]
 
     def map(self, params: Mapping[str, Tensor], value: Tensor) -> Tensor:
-        """The linear readout, or the first units of the pool."""
-        return torch.baddbmm(params["readout.b"], value, params["readout.w"].mT) if self.linear else value[..., : self.outputs]
+        """The linear readout, or the first units of the pool.
+
+        A product with one column is another kernel for one replica than for several, with other last bits: it gets a second one.
+        """
+        if not self.linear:
+            return value[..., : self.outputs]
+        weight, bias = params["readout.w"], params["readout.b"]
+        if self.outputs == 1:
+            weight, bias = functional.pad(weight, (0, 0, 0, 1)), functional.pad(bias, (0, 1))
+        return torch.baddbmm(bias, value, weight.mT)[..., : self.outputs]
 
 
 def network(

@@ -1,6 +1,7 @@
 """SGD with Nesterov momentum, RMSprop and Adam over a flat parameter tensor (R, N), one rate a replica.
 
-Each equals torch.optim's update of the same name; `weight_decay` is added to the gradient, as there.
+Each equals torch.optim's update of the same name; `weight_decay` is added to the gradient, as there. A rate that is `rescaled`
+is multiplied with 1 - momentum (Greff et al. 2017).
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def update(theta: Tensor, gradient: Tensor, slots: Slots, o: Optimiser, rates: T
     if o.weight_decay:
         gradient = gradient.add(theta, alpha=o.weight_decay)
     direction = RULES[o.name].direction(gradient, slots, o, momenta, step)
+    rates = rates * (1 - momenta) if o.rescaled else rates
     theta.sub_(direction * (rates * schedule(o, step, steps)))
 
 
