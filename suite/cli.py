@@ -97,7 +97,7 @@ def _show(todo: Any, here: Any) -> None:
     for group in todo.speed:
         first = group[0]
         click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}), threads {first.threads}: {', '.join(f'{s.cell} {s.engine}' for s in group)}")
-    for said in todo.impossible:
+    for said in (*todo.again, *todo.impossible):
         click.echo(said)
     click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {clock(total / max(here.cores, 1) + sum(map(timing_seconds, todo.speed)))} on {here.cores} cores")
 
