@@ -183,6 +183,30 @@ def report_command(folder: Path, publish: Path | None) -> int:
     return 0
 
 
+@commands.command("export")
+@click.argument("places", nargs=-1, required=True, metavar="FOLDER...")
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
+@click.option("--format", "format_name", help="jsonl, records, csv, curves, parquet, huggingface, tensorboard or latex.  [default: by the suffix of --out]")
+@click.option("--every", is_flag=True, help="Every machine's record of a run, not the one that counts.")
+def export_command(places: tuple[str, ...], out: Path, format_name: str | None, every: bool) -> int:
+    """Write the records of every FOLDER, or file of one record a line, in a form for other programs, and print its path.
+
+    \b
+    carrousel export results -o runs.parquet
+    carrousel export here there -o merged --format records
+    carrousel export results -o hub --format huggingface
+    """  # noqa: D301
+    from suite.exports.export import format_of, write
+    from suite.runs.sources import counted, gather, told
+
+    form = format_of(out, format_name)
+    runs, skipped = gather(*places)
+    for said in told(skipped):
+        click.echo(f"carrousel: {said}", err=True)
+    click.echo(str(write(runs if every else counted(runs), out, form, places)))
+    return 0
+
+
 @commands.command("cite")
 @click.argument("keys", nargs=-1)
 def cite_command(keys: tuple[str, ...]) -> int:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from suite.exports import FORMATS, export
 from suite.launch.plan import complete
 from suite.launch.run import prepare
 from suite.report import site
 from suite.runs import Costs, Optimiser, Point, Run, Score, SpeedSpec, Store, Timing, TrainSpec, where
+from suite.runs.loading import curves, load_runs
 from suite.runs.run import read
 from suite.runs.sources import RECORDS, counted, gather, lines, told
 from suite.runs.store import write_lines
@@ -346,6 +348,14 @@ def test_no_name_of_a_record_is_imported_by_reading_or_planning(evil):
     prepare([SPEC, TIMED], evil)
     Store(evil / "runs").migrate()
     assert "evil_module:thing" in site.render(evil).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_name_of_a_record_is_imported_by_an_export(evil, tmp_path, name):
+    if name == "tensorboard":
+        pytest.importorskip("tensorboardX")
+    assert export(evil, out=tmp_path / "made", format=name).exists()
+    assert len(curves(load_runs(evil))) > 0
 
 
 def test_the_mark_of_an_import_would_be_seen(evil, tmp_path):

@@ -24,7 +24,8 @@ from suite.launch.local import Job, Pool
 from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.report.catalogue import BASELINES
-from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
+from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, where
+from suite.runs.loading import framed
 from suite.runs.machine import cores
 from suite.runs.sources import counted, told
 from suite.runs.store import replace
@@ -61,10 +62,14 @@ def run(
     out: str | Path | None = None,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
+    """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`.
+
+    `suite.curves(frame)` are its learning curves. Seconds and bytes; a mistake is a ValueError, and nothing is run.
+    """
     made = experiment_of(experiment)
     specs = made.specs(cells, tasks, seeds, device, engine, units, speed)
-    return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
+    carried = carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers)
+    return framed(carried.runs, [carried.out])
 
 
 def experiment_of(experiment: str | Experiment) -> Experiment:

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from suite.runs.flat import flat
 from suite.runs.run import Run
 from suite.runs.spec import SpeedSpec, TrainSpec
 from suite.runs.store import Skipped
@@ -111,15 +112,4 @@ def _same_question(spec: TrainSpec | SpeedSpec, other: TrainSpec | SpeedSpec) ->
 
 @lru_cache(maxsize=2**15)
 def _flat(spec: TrainSpec | SpeedSpec) -> Flat:
-    """Every field by its dotted name."""
-    return dict(_leaves("", spec.model_dump()))
-
-
-def _leaves(prefix: str, value: object) -> Iterable[tuple[str, Any]]:
-    if isinstance(value, tuple) and value and isinstance(value[0], dict):
-        value = {str(k): item for k, item in enumerate(value)}
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(f"{prefix}.{name}" if prefix else name, item)
-    else:
-        yield prefix, value
+    return flat(spec.model_dump(), inside=True)
