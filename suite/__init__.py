@@ -5,6 +5,7 @@ The public face, loaded when it is used:
     cell, unroll, from_torch, to_torch, Refused     cells and the engines that run them
     task, task_from, network, fit, gradient_flow    what is learnt, by what, the training loop, how far gradients reach
     Optimiser, run, load, save                      learning rates, experiments from a notebook, weights on disk
+    load_runs, curves, export                       records as data frames, and in the forms of other programs
 """
 
 import importlib
@@ -28,6 +29,9 @@ FACE = {
     "load": "suite.training.weights",
     "save": "suite.training.weights",
     "run": "suite.launch.run",
+    "load_runs": "suite.runs.loading",
+    "curves": "suite.runs.loading",
+    "export": "suite.exports",
 }
 
 __all__ = list(FACE)

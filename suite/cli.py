@@ -100,7 +100,7 @@ def _show(todo: Any, here: Any) -> None:
     for group in todo.speed:
         first = group[0]
         click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}), threads {first.threads}: {', '.join(f'{s.cell} {s.engine}' for s in group)}")
-    for said in todo.impossible:
+    for said in (*todo.again, *todo.impossible):
         click.echo(said)
     click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {clock(total / max(here.cores, 1) + sum(map(timing_seconds, todo.speed)))} on {here.cores} cores")
 
@@ -197,6 +197,30 @@ def schema_command(what: str, as_path: bool) -> int:
 
     file = {"experiment": experiment.FILE, "record": record.FILE}[what]
     click.echo(str(file) if as_path else file.read_text(encoding="utf-8"), nl=as_path)
+    return 0
+
+
+@commands.command("export")
+@click.argument("places", nargs=-1, required=True, metavar="FOLDER...")
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
+@click.option("--format", "format_name", help="jsonl, records, csv, curves, parquet, huggingface, tensorboard or latex.  [default: by the suffix of --out]")
+@click.option("--every", is_flag=True, help="Every machine's record of a run, not the one that counts.")
+def export_command(places: tuple[str, ...], out: Path, format_name: str | None, every: bool) -> int:
+    """Write the records of every FOLDER, or file of one record a line, in a form for other programs, and print its path.
+
+    \b
+    carrousel export results -o runs.parquet
+    carrousel export here there -o merged --format records
+    carrousel export results -o hub --format huggingface
+    """  # noqa: D301
+    from suite.exports.export import format_of, write
+    from suite.runs.sources import counted, gather, told
+
+    form = format_of(out, format_name)
+    runs, skipped = gather(*places)
+    for said in told(skipped):
+        click.echo(f"carrousel: {said}", err=True)
+    click.echo(str(write(runs if every else counted(runs), out, form, places)))
     return 0
 
 

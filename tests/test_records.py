@@ -125,6 +125,7 @@ def earlier(kind):
     """A record as schema 1 wrote it."""
     number, spec, later = EARLIER[kind]
     raw = json.loads(record(spec).text()) | {"schema": 1, "id": number}
+    del raw["checksum"]
     return json.dumps(raw | {"spec": without(raw["spec"], later)})
 
 
@@ -136,6 +137,7 @@ def without(spec, later):
 @pytest.mark.parametrize(("number", "spec"), [("1b95f7937a124f8d", TRAIN), ("51d931c2dada24bd", SPEED)])
 def test_a_record_of_the_second_schema_is_read_as_todays(number, spec):
     raw = json.loads(record(spec).text()) | {"schema": 2, "id": number}
+    del raw["checksum"]
     assert read(json.dumps(raw | {"spec": without(raw["spec"], THIRD)})) == record(spec)
 
 

@@ -282,7 +282,7 @@ OLD = {"parameters": 84, "multiply_adds": 72, "state_bytes": 16, "seconds": None
 
 def test_records_from_before_are_read_and_shown():
     run = Run(id=SPEC.id, spec=SPEC, status="done", where=where())
-    old = read(json.dumps(json.loads(run.text()) | {"costs": OLD}))
+    old = read(json.dumps(run.model_dump(by_alias=True) | {"costs": OLD}))
     assert old.costs.ratios == ()
     assert old.costs.difference == {}
     assert "100 [100, 200]" in tables([old])

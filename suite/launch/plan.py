@@ -30,6 +30,7 @@ class Plan:
     speed: list[list[SpeedSpec]] = field(default_factory=list)
     refused: list[tuple[TrainSpec | SpeedSpec, str]] = field(default_factory=list)
     found: list[Run] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)  # why some of it is done again, a line a reason
 
     @property
     def missing(self) -> int:

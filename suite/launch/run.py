@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,12 @@ from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.launch.searching import Carried, searched
 from suite.report.catalogue import BASELINES
-from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
+from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, where
+from suite.runs.loading import framed
 from suite.runs.machine import cores
+from suite.runs.sources import counted, told
 from suite.runs.store import replace
+from suite.runs.why import why
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,11 +49,15 @@ def run(
     out: str | Path | None = None,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
+    """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`.
+
+    `suite.curves(frame)` are its learning curves. Seconds and bytes; a mistake is a ValueError, and nothing is run.
+    """
     made = experiment_of(experiment)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = folder_of(made, out)
-    return frame(searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers)).runs)
+    carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers))
+    return framed(carried.runs, [carried.out])
 
 
 def layers_of(spec: TrainSpec | SpeedSpec) -> list[tuple[str, int]]:
@@ -67,11 +75,16 @@ def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: boo
     """The plan of some specs here. Damaged records are named and left alone; a run whose weights are wanted and missing is no result."""
     here = where(accelerator([spec.device for spec in specs]))
     earlier, skipped = Store(out / "runs").read()
-    for path, reason in skipped:
-        print(f"carrousel: skipped '{path}': {reason}", file=sys.stderr)
+    for said in told(skipped):
+        print(f"carrousel: {said}", file=sys.stderr)
+    usable = counted(earlier)
     if save_weights:
-        earlier = [run for run in earlier if run.spec.kind == "speed" or (out / "weights" / f"{run.id}.safetensors").exists()]
-    return plan(specs, earlier, here.machine), here
+        usable = [run for run in usable if run.spec.kind == "speed" or (out / "weights" / f"{run.id}.safetensors").exists()]
+    made = plan(specs, usable, here.machine)
+    missing: list[TrainSpec | SpeedSpec] = [*chain.from_iterable(made.train), *chain.from_iterable(made.speed)]
+    asked = {*(spec.id for spec in missing), *(spec.id for spec, _ in made.refused), *(run.id for run in made.found)}
+    made.again = why(missing, asked, earlier, skipped)
+    return made, here
 
 
 def accelerator(devices: Sequence[str]) -> str:
@@ -99,7 +112,7 @@ def carry_out(
         jobs += [Job("baselines", {"task": text}, text) for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
         guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
-        print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
+        print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.again, *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
             _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
             for group in todo.speed:  # alone on the machine

@@ -17,11 +17,10 @@ from suite.report.summary import summaries
 from suite.report.text import brief, repeats
 from suite.report.timings import means, shapes, table
 from suite.report.ways import apart, settings
-from suite.runs import Run, SpeedSpec, Store
-from suite.runs.run import read
+from suite.runs import Run, SpeedSpec
+from suite.runs.sources import RECORDS, counted, written
+from suite.runs.sources import shown as path_shown
 from suite.runs.store import replace, write_lines
-
-RECORDS = "records.jsonl"
 
 
 def render(folder: Path) -> Path:
@@ -32,6 +31,10 @@ def render(folder: Path) -> Path:
     shown_runs = [run for run, file in runs if wanted is None or {file, run.file} & wanted]
     if len(shown_runs) < len(runs):
         skipped.append(f"{len(runs) - len(shown_runs)} other records of this folder belong to other commands or earlier settings and are not on this page")
+    once = counted(shown_runs)
+    if len(once) < len(shown_runs):
+        skipped.append(f"{len(shown_runs) - len(once)} records are of runs that other machines carried out too; one record of each counts")
+    shown_runs = once
     if any(isinstance(run.spec, SpeedSpec) for run in shown_runs):
         replace(folder / "speed.csv", table(shown_runs))
     page = folder / "index.html"
@@ -53,17 +56,8 @@ def publish(folder: Path, target: Path) -> Path:
 
 def records(folder: Path) -> tuple[list[tuple[Run, str]], list[str]]:
     """Every record of a folder, one file each or one line each, with the name it was written under, and a sentence for what was skipped."""
-    found, skipped = Store(folder / "runs").named()
-    runs = [(run, path.name) for run, path in found]
-    sentences = [f"{path.name}: {reason}" for path, reason in skipped]
-    lines = folder / RECORDS
-    for number, line in enumerate(lines.read_text(encoding="utf-8").splitlines() if lines.exists() else [], start=1):
-        try:
-            run = read(line)
-            runs.append((run, f"{json.loads(line)['id']}-{run.where.machine}.json"))
-        except ValueError as error:
-            sentences.append(f"{RECORDS}, line {number}: {error}")
-    return runs, sentences
+    found, skipped = written(folder)
+    return found, [f"{path_shown(Path(path.name))}: {reason}" for path, reason in skipped]
 
 
 def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> str:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
+from suite.runs.columns import Column, columns
 from suite.runs.run import Run
+
+APART = ("where.versions",)  # names and versions of packages are for the record
 
 
 def frame(runs: Iterable[Run]) -> pd.DataFrame:
     """One row a run: every field of the spec, `status`, scores, costs and where, nested names joined by dots."""
-    rows = []
-    for run in runs:
-        row = run.model_dump(by_alias=True, exclude={"curve"})
-        spec = row.pop("spec")
-        where = row.pop("where") | {"versions": None}
-        del where["versions"]
-        rows.append({"id": row["id"], **_flat(spec), "status": row["status"], **_flat(row["score"] or {}), **_flat(row["costs"]), **_flat(where, "where")})
-    return pd.DataFrame(rows)
+    found = list(runs)
+    table: dict[str, list[Any]] = {}
+    for column in columns():
+        if column.name not in APART:
+            table |= _values(column, [column.of(run) for run in found])
+    return pd.DataFrame(table)
+
+
+def _values(column: Column, values: list[Any]) -> dict[str, list[Any]]:
+    """A column, or one for every key of a mapping."""
+    if typing.get_origin(column.kind) is not dict:
+        return {column.name: values}
+    keys = sorted({key for value in values for key in value or ()})
+    return {f"{column.name}.{key}": [(value or {}).get(key) for value in values] for key in keys}
 
 
 def curves(runs: Iterable[Run]) -> pd.DataFrame:
@@ -30,11 +41,3 @@ def curves(runs: Iterable[Run]) -> pd.DataFrame:
         for point in run.curve
     ]
     return pd.DataFrame(rows, columns=["id", "task", "cell", "seed", "step", "loss", "validation_loss", "validation"])
-
-
-def _flat(nested: dict[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for key, value in nested.items():
-        name = f"{prefix}.{key}" if prefix else key
-        flat |= _flat(value, name) if isinstance(value, dict) else {name: value}
-    return flat

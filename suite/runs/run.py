@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from suite.runs.machine import Where
 from suite.runs.migrate import upgraded
+from suite.runs.seal import checksum, sealed, unsealed
 from suite.runs.spec import SCHEMA, Amount, Count, Frozen, Spec
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -80,8 +81,14 @@ class Costs(Frozen):
     difference: dict[str, Amount] = Field(default_factory=dict)
 
 
+def _sealed_too(schema: dict[str, Any]) -> None:
+    schema["properties"]["checksum"] = {"pattern": "^[0-9a-f]{16}$", "title": "Checksum", "type": "string"}
+
+
 class Run(Frozen):
-    """One record, one file."""
+    """One record, one file. In a file it carries a checksum of its text besides."""
+
+    model_config = ConfigDict(json_schema_extra=_sealed_too)
 
     schema_number: int = Field(default=SCHEMA, alias="schema")
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -109,22 +116,52 @@ class Run(Frozen):
         return f"{self.id}-{self.where.machine}.json"
 
     def text(self) -> str:
-        """Strict JSON, keys sorted, no NaN."""
-        return json.dumps(self.model_dump(by_alias=True), sort_keys=True, indent=1, allow_nan=False) + "\n"
+        """Strict JSON, keys sorted, no NaN, with its checksum."""
+        return sealed(json.dumps(self.model_dump(by_alias=True), sort_keys=True, indent=1, allow_nan=False)) + "\n"
 
 
-def read(text: str) -> Run:
+def read(text: str | bytes) -> Run:
     """A run from JSON; a ValueError of one sentence says what is wrong with it."""
+    return named(text)[0]
+
+
+def named(text: str | bytes) -> tuple[Run, str]:
+    """The same, with the name of the file it was written to: an earlier schema called it otherwise."""
+    content, claimed = unsealed(text.encode() if isinstance(text, str) else text)
+    run, number = _today(content) or _upgraded(content)
+    if claimed is not None and claimed != checksum(content):
+        raise ValueError(f"it was altered after it was written: it carries the checksum {claimed} and now has {checksum(content)}")
+    return run, f"{number}-{run.where.machine}.json"
+
+
+def _today(content: bytes) -> tuple[Run, str] | None:
     try:
-        raw: Any = json.loads(text)
+        run = Run.model_validate_json(content)
+    except ValidationError:
+        return None
+    return (run, run.id) if run.schema_number == SCHEMA and "schema_number" in run.model_fields_set else None
+
+
+def _upgraded(content: bytes) -> tuple[Run, str]:
+    raw = _object(content)
+    try:
+        run = Run.model_validate_json(json.dumps(upgraded(raw)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}") from None
+    return run, str(raw["id"])
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """A JSON object, {} for other JSON; a ValueError of one sentence if it is none."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no utf-8 text (byte {error.start} is 0x{content[error.start]:02x})") from None
+    try:
+        raw = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply to be a record") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no whole JSON document ({error.msg} at character {error.pos} of {len(text)})") from None
-    raw = raw if isinstance(raw, dict) else {}
-    try:
-        today = upgraded(raw)
-        return Run.model_validate_json(text if today is raw else json.dumps(today))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}") from None
+    return raw if isinstance(raw, dict) else {}

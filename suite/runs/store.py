@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import gc
 import os
+import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from suite.runs.run import Run, read
+from suite.runs.run import Run
+from suite.runs.run import named as named_run
 
 LIMIT = 16 * 2**20  # a record is some kilobytes; what is larger is none
 
@@ -35,11 +39,12 @@ class Store:
     def named(self) -> tuple[list[tuple[Run, Path]], list[Skipped]]:
         """The same, each with its file."""
         runs, skipped = [], []
-        for path in sorted(self.folder.glob("*.json")):
-            try:
-                runs.append((one(path), path))
-            except (OSError, ValueError) as error:
-                skipped.append(Skipped(path, str(error)))
+        with uncollected():
+            for path in sorted(self.folder.glob("*.json")):
+                try:
+                    runs.append((one(path), path))
+                except (OSError, ValueError) as error:
+                    skipped.append(Skipped(path, reason(error)))
         return runs, skipped
 
     def migrate(self) -> dict[str, str]:
@@ -62,26 +67,52 @@ class Store:
         """Put a record in its place at once; a file that stands there and is not this record is set aside, not overwritten."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / run.file
-        if path.exists():
+        if os.path.lexists(path):
             try:
                 one(path)
             except (OSError, ValueError):
-                number = sum(1 for _ in self.folder.glob(f"{path.stem}*.damaged"))
-                os.replace(path, path.with_name(f"{path.stem}{f'-{number}' if number else ''}.damaged"))
+                aside(path)
         replace(path, run.text())
         return path
 
 
 def one(path: Path) -> Run:
     """The record in a file; a ValueError of one sentence if it is none, or not the one of that name."""
-    if path.stat().st_size > LIMIT:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no file")  # a pipe would be waited for
+    with path.open("rb") as file:
+        content = file.read(LIMIT + 1)
+    if len(content) > LIMIT:
         raise ValueError(f"it is larger than {LIMIT >> 20} MiB")
-    text = path.read_text(encoding="utf-8")
-    run = read(text)
-    named = f"{json.loads(text)['id']}-{run.where.machine}.json"  # an earlier schema's id
-    if named != path.name:
-        raise ValueError(f"its content belongs into {named}")
+    run, name = named_run(content)
+    if name != path.name:
+        raise ValueError(f"its content belongs into {name}")
     return run
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why a file is skipped, without its path."""
+    return f"it cannot be read: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def aside(path: Path) -> Path:
+    """Give a file that is no record a name that no other has."""
+    names = (path.with_name(f"{path.stem}{f'-{number}' if number else ''}.damaged") for number in count())
+    free = next(name for name in names if not os.path.lexists(name))
+    os.replace(path, free)
+    return free
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection: thousands of records are a million objects that stay, and looking through them again and again takes most of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def replace(path: Path, text: str) -> None:
