@@ -19,6 +19,19 @@ def commands() -> None:
     """Carrousel compares recurrent networks by accuracy and by speed, and never shows a score or a time without its spread."""
 
 
+def limited(command: Any) -> Any:
+    """The options of every command that starts workers."""
+    command = click.option("--memory", metavar="SIZE", help="What a worker may take, like 4G.  [default: its share of nine tenths of this machine's]")(command)
+    command = click.option("--retries", default=2, show_default=True, type=click.IntRange(min=0), help="How often a group whose worker died or hung is tried again.")(command)
+    return click.option("--timeout", default="1h", show_default=True, metavar="TIME", help="How long a worker may say nothing, like 90s, 10m, 2h.")(command)
+
+
+def _limits(timeout: str, retries: int, memory: str | None) -> Any:
+    from suite.launch import limits
+
+    return limits.Limits(limits.seconds(timeout), retries, limits.size(memory) if memory else None)
+
+
 @commands.command("run")
 @click.argument("experiment")
 @click.option("--cell", "cells", multiple=True, help="A cell instead of the experiment's; module:attribute for your own. Repeatable.")
@@ -32,16 +45,17 @@ def commands() -> None:
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool) -> int:
+@limited
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Run EXPERIMENT (see `carrousel list experiments`, or module:attribute for your own) and print the path of its page."""
     from suite.launch import run as launch
 
-    made = launch.experiment_of(experiment)
+    limits, made = _limits(timeout, retries, memory), launch.experiment_of(experiment)
     specs, folder = made.specs(cells, tasks, seeds, device, engine, units, speed), launch.folder_of(made, out)
     if dry_run:
         _show(*launch.prepare(specs, folder))
         return 0
-    return _ended(launch.carry_out(made, specs, folder, _command(), workers, save_weights))
+    return _ended(launch.carry_out(made, specs, folder, _command(), workers, save_weights, limits))
 
 
 def _ended(carried: Any) -> int:
@@ -64,7 +78,8 @@ def _ended(carried: Any) -> int:
 @click.option("--repeats", default=9, show_default=True, help="Repeats of every timing, taken in turn.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records, speed.csv and page.  [default: reports/local/speed]")
 @click.option("--dry-run", is_flag=True, help="Print what would be timed, and stop.")
-def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tuple[str, ...], threads: tuple[int, ...], dtype: str, device: str, replicas: int, repeats: int, out: Path | None, dry_run: bool) -> int:
+@limited
+def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tuple[str, ...], threads: tuple[int, ...], dtype: str, device: str, replicas: int, repeats: int, out: Path | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Time cell x engine x shape x threads beside torch.nn; print the table, keep records, speed.csv and a page."""
     from suite.cells import ALIASES, CELLS
     from suite.engines import ENGINES, UNTIMED
@@ -73,6 +88,7 @@ def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tupl
     from suite.report.text import tables
     from suite.runs.machine import cores
 
+    limits = _limits(timeout, retries, memory)
     all_cells, all_engines = [name for name in CELLS if name not in ALIASES], [name for name in ENGINES if name not in UNTIMED]
     settings = {"dtype": dtype, "replicas": replicas, "repeats": repeats}
     made = timing(cells or all_cells, engines or all_engines, shapes, threads or (1, cores()), settings)
@@ -80,7 +96,7 @@ def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tupl
     if dry_run:
         _show(*launch.prepare(specs, folder))
         return 0
-    carried = launch.carry_out(made, specs, folder, _command())
+    carried = launch.carry_out(made, specs, folder, _command(), limits=limits)
     click.echo(tables(carried.runs))
     return _ended(carried)
 
