@@ -1,20 +1,29 @@
 """What carries runs out loses nothing: workers that die, hang, raise or take memory without bound; full disks; kills at any moment."""
 
+import io
+import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import suite.report.site
 from suite.experiments import Experiment, Recipe
+from suite.launch import limits, memory
 from suite.launch import run as launch
 from suite.launch.jobs import training
 from suite.launch.limits import Limits
-from suite.launch.local import Job, Pool
+from suite.launch.local import PINNED, Job, Pool
+from suite.launch.progress import Reporter
 from suite.launch.supervise import another, attempts
 from suite.runs import Store
 
+ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {"units": 4, "batch": 8, "steps": 12, "evaluate_every": 6}
 PARITY = "parity(length=4, supervision='every')"
 TRIO = Experiment("trio", "Who fails?", ("rnn", "gru"), (Recipe(PARITY, SETTINGS),), seeds=4)
@@ -124,3 +133,90 @@ def test_a_failure_takes_no_result_away(tmp_path, page, monkeypatch):
     carried = carry_out(replace(TRIO, cells=("rnn",), seeds=1), tmp_path, save_weights=True)  # its weights were not kept: it is run again
     assert [run.status.partition(":")[0] for run in carried.runs] == ["failed"]
     assert Store(tmp_path / "runs").read()[0] == [first]
+
+
+def reported(terminal):
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=160, emoji=False, color_system=None)
+    with Reporter(10.0, 4, console) as reporter:
+        job = Job("train", {}, label="adding lstm x 2", weight=4.0, progress=0.5, begun=0.25)
+        reporter.moved([job])
+        reporter.finish(4.0, ["one: done", "two [red]: failed: it died"], failed=1)
+        reporter.moved([])
+        summary = reporter.summary(2, "0:10 min left")
+    return out.getvalue(), summary
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal():
+    said, summary = reported(terminal=False)
+    first, second = said.splitlines()
+    assert first.startswith("[1/4] one: done; 1 failed, 0:00 min left")
+    assert second.startswith("[2/4] two [red]: failed: it died; 1 failed, ")
+    assert "\x1b" not in said
+    assert summary == "2 of 4 runs done, 2 jobs running, 1 failed, 0:10 min left"
+
+
+def test_progress_is_a_live_view_on_a_terminal():
+    said, _ = reported(terminal=True)
+    assert "0 of 4 runs done, 1 jobs running, 0 failed" in said
+    assert "adding lstm x 2" in said
+    assert "[1/4] one: done" in said
+
+
+def test_the_time_left_follows_from_work_done_here(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("suite.launch.progress.time.monotonic", lambda: now[0])
+    reporter = Reporter(10.0, 2, Console(file=io.StringIO()))
+    assert reporter.left(0.0, 0.0) == "time left unknown"
+    now[0] += 60
+    assert reporter.left(4.0, 3.0) == "6:00 min left"  # a checkpoint spared 3: 1 took a minute, 6 are left
+    reporter.finish(4.0, [], spared=3.0)
+    assert reporter.left(0.0, 0.0) == "6:00 min left"
+    assert reporter.left(6.0, 0.0) == "0:00 min left"
+
+
+@pytest.mark.parametrize(("read", "text"), [(limits.seconds, "soon"), (limits.seconds, "-3m"), (limits.seconds, "0"), (limits.seconds, "3x"), (limits.size, "4 apples"), (limits.size, ""), (limits.size, "0G")])
+def test_what_is_no_duration_or_size_is_a_sentence(read, text):
+    with pytest.raises(ValueError, match=f"^a (duration|size) is a number of .*, not '{text}'$"):
+        read(text)
+
+
+@pytest.mark.parametrize(("group", "file"), [("0::/jobs/7", "jobs/memory.max"), ("4:memory:/jobs/7", "memory/jobs/7/memory.limit_in_bytes")])
+def test_a_container_has_the_memory_of_its_control_group(tmp_path, monkeypatch, group, file):
+    whole = memory.allowed()
+    assert whole > 2**20
+    monkeypatch.setattr(memory, "CONTROL", tmp_path)
+    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
+    memory.GROUPS.write_text(f"{group}\n1:cpu:/\n")
+    place = tmp_path / file
+    place.parent.mkdir(parents=True)
+    place.write_text("max\n")
+    assert memory.allowed() == memory.memory()
+    place.write_text(f"{2**20}\n")
+    assert memory.allowed() == 2**20
+    assert Limits().bytes(4) == int(0.9 * 2**20) // 4
+    assert Limits(memory=7).bytes(4) == 7
+
+
+@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"timeout": -1.0}, {"retries": -1}, {"memory": 0}])
+def test_limits_that_limit_nothing_are_refused(wrong):
+    with pytest.raises(ValueError, match="timeout and memory must be more than 0"):
+        Limits(**wrong)
+
+
+def test_workers_find_the_modules_of_their_driver(tmp_path):
+    for name in ("suite", "torch"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    code = "from suite.launch.local import Job, Pool\nwith Pool(1) as pool: print([o.kind for o in pool.run([Job('sleep', {'seconds': 0})])])"
+    done = subprocess.run([sys.executable, "-P", "-c", code], check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("['done']\n", "")
+
+
+def test_a_worker_has_the_threads_of_its_pool(monkeypatch):
+    for name in PINNED:
+        monkeypatch.setenv(name, "1")  # and put back afterwards
+    with Pool(1, threads=3) as pool:
+        (found,) = pool.run([Job("sleep", {"seconds": 0, "threads": None})])
+    assert found.value == 3
+    assert {os.environ[name] for name in PINNED} == {"3"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from suite.runs.machine import memory
 
-CONTROL = Path("/sys/fs/cgroup")
+CONTROL, GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def allowed() -> int:
@@ -20,7 +20,7 @@ def allowed() -> int:
 def _controlled() -> list[int]:
     """Limits of the control groups that this process is in."""
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = GROUPS.read_text().splitlines()
     except OSError:
         return []
     found = []

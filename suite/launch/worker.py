@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -126,8 +125,8 @@ def _baselines(payload: dict[str, Any], progress: Callable[[int, int], None]) ->
     return [b._asdict() for b in baselines(catalogue.task(payload["task"]))]
 
 
-def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Path | None:
-    """For tests of the pool: wait, end the process the hard way, or take memory without bound."""
+def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int | None:
+    """For tests of the pool: wait, end the process the hard way, take memory without bound, or say how many threads there are."""
     del progress
     if "kill" in payload:
         signal.raise_signal(payload["kill"])
@@ -135,7 +134,7 @@ def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Pat
     while "take" in payload:
         held.append(torch.ones(payload["take"], dtype=torch.uint8))
     time.sleep(payload["seconds"])
-    return None
+    return torch.get_num_threads() if "threads" in payload else None
 
 
 JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "sleep": _sleep}
