@@ -209,7 +209,10 @@ def test_workers_find_the_modules_of_their_driver(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong one')")
     code = "from suite.launch.local import Job, Pool\nwith Pool(1) as pool: print([o.kind for o in pool.run([Job('sleep', {'seconds': 0})])])"
-    done = subprocess.run([sys.executable, "-P", "-c", code], check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    driver = tmp_path / "bin" / "driver.py"
+    driver.parent.mkdir()
+    driver.write_text(code)
+    done = subprocess.run([sys.executable, str(driver)], check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("['done']\n", "")
 
 

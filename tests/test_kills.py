@@ -134,14 +134,17 @@ def session(leader):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
-def test_no_worker_outlives_its_driver(killed, tmp_path):
-    process = killed(10_000_000)(tmp_path / "out")
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "out" / "checkpoints").glob("*.pt")) and time.monotonic() < deadline:
-        time.sleep(0.05)  # a worker trains
-    assert len(session(process.pid)) >= 3
+def test_no_worker_outlives_its_driver():
+    code = "from suite.launch.local import *\nwith Pool(2) as pool:\n  for _ in range(2): pool._start(Job('sleep', {'seconds': 600}))\n  print('started', flush=True); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout.readline() == "started\n"
+    deadline = time.monotonic() + 60
+    while len(session(process.pid)) < 5 and time.monotonic() < deadline:  # the driver, its tracker, the server, two workers
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.stdout.close()
     process.kill()
-    process.communicate()
+    process.wait()
     deadline = time.monotonic() + 30
     while session(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
