@@ -186,6 +186,18 @@ def check_command(name: str) -> int:
     return 0 if all(finding.holds for finding in found) else 1
 
 
+@commands.command("doctor")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/local"), show_default=True, help="Folder that runs would write to.")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects.")
+def doctor_command(out: Path, as_json: bool) -> int:
+    """Say what this machine can run and why not the rest; status 1 if the main job cannot run. Nothing is downloaded."""
+    from suite.launch import doctor
+
+    answers = doctor.examine(out)
+    click.echo(json.dumps([answer._asdict() for answer in answers], indent=1) if as_json else doctor.text(answers))
+    return 0 if doctor.healthy(answers) else 1
+
+
 @commands.command("report")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--publish", type=click.Path(path_type=Path), help="Also write page and records (one sorted JSONL) to this folder.")
