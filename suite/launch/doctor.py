@@ -13,7 +13,7 @@ from suite.launch import surroundings
 from suite.launch.surroundings import Place
 
 NEEDED = ("python", "packages", "torch", "engine hoisted", "worker", "output")  # without these the main job cannot run
-TINY = {"task": "parity(length=4, supervision='every')", "cell": "lstm", "units": 4, "batch": 8, "steps": 4, "evaluate_every": 2, "engine": "hoisted"}
+TINY: dict[str, Any] = {"task": "parity(length=4, supervision='every')", "cell": "lstm", "units": 4, "batch": 8, "steps": 4, "evaluate_every": 2, "engine": "hoisted"}
 
 
 class Answer(NamedTuple):
