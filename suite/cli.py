@@ -19,6 +19,19 @@ def commands() -> None:
     """Carrousel compares recurrent networks by accuracy and by speed, and never shows a score or a time without its spread."""
 
 
+def limited(command: Any) -> Any:
+    """The options of every command that starts workers."""
+    command = click.option("--memory", metavar="SIZE", help="What a worker may take, like 4G.  [default: its share of nine tenths of this machine's]")(command)
+    command = click.option("--retries", default=2, show_default=True, type=click.IntRange(min=0), help="How often a group whose worker died or hung is tried again.")(command)
+    return click.option("--timeout", default="1h", show_default=True, metavar="TIME", help="How long a worker may say nothing, like 90s, 10m, 2h.")(command)
+
+
+def _limits(timeout: str, retries: int, memory: str | None) -> Any:
+    from suite.launch import limits
+
+    return limits.Limits(limits.seconds(timeout), retries, limits.size(memory) if memory else None)
+
+
 @commands.command("run")
 @click.argument("experiment")
 @click.option("--cell", "cells", multiple=True, help="A cell instead of the experiment's; module:attribute for your own. Repeatable.")
@@ -32,19 +45,20 @@ def commands() -> None:
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool) -> int:
+@limited
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Run EXPERIMENT and print the path of its page: a name of `carrousel list experiments`, a FILE.toml or module:attribute of your own."""
     from suite.launch import run as launch
     from suite.launch.asking import asked, experiment_of
     from suite.launch.searching import searched
 
-    made = experiment_of(experiment)
+    limits, made = _limits(timeout, retries, memory), experiment_of(experiment)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = launch.folder_of(made, out)
     if dry_run:
         _show(*launch.prepare(found.specs, folder))
         return 0
-    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights)))
+    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits)))
 
 
 def _ended(carried: Any) -> int:
@@ -67,7 +81,8 @@ def _ended(carried: Any) -> int:
 @click.option("--repeats", default=9, show_default=True, help="Repeats of every timing, taken in turn.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records, speed.csv and page.  [default: reports/local/speed]")
 @click.option("--dry-run", is_flag=True, help="Print what would be timed, and stop.")
-def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tuple[str, ...], threads: tuple[int, ...], dtype: str, device: str, replicas: int, repeats: int, out: Path | None, dry_run: bool) -> int:
+@limited
+def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tuple[str, ...], threads: tuple[int, ...], dtype: str, device: str, replicas: int, repeats: int, out: Path | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Time cell x engine x shape x threads beside torch.nn; print the table, keep records, speed.csv and a page."""
     from suite.cells import ALIASES, CELLS
     from suite.engines import ENGINES, UNTIMED
@@ -76,6 +91,7 @@ def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tupl
     from suite.report.text import tables
     from suite.runs.machine import cores
 
+    limits = _limits(timeout, retries, memory)
     all_cells, all_engines = [name for name in CELLS if name not in ALIASES], [name for name in ENGINES if name not in UNTIMED]
     settings = {"dtype": dtype, "replicas": replicas, "repeats": repeats}
     made = timing(cells or all_cells, engines or all_engines, shapes, threads or (1, cores()), settings)
@@ -83,7 +99,7 @@ def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tupl
     if dry_run:
         _show(*launch.prepare(specs, folder))
         return 0
-    carried = launch.carry_out(made, specs, folder, _command())
+    carried = launch.carry_out(made, specs, folder, _command(), limits=limits)
     click.echo(tables(carried.runs))
     return _ended(carried)
 
@@ -172,6 +188,18 @@ def check_command(name: str) -> int:
     for finding in found:
         click.echo(f"{'ok  ' if finding.holds else 'FAIL'} {finding.name}: {finding.detail}")
     return 0 if all(finding.holds for finding in found) else 1
+
+
+@commands.command("doctor")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/local"), show_default=True, help="Folder that runs would write to.")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects.")
+def doctor_command(out: Path, as_json: bool) -> int:
+    """Say what this machine can run and why not the rest; status 1 if the main job cannot run. Nothing is downloaded."""
+    from suite.launch import doctor
+
+    answers = doctor.examine(out)
+    click.echo(json.dumps([answer._asdict() for answer in answers], indent=1) if as_json else doctor.text(answers))
+    return 0 if doctor.healthy(answers) else 1
 
 
 @commands.command("report")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from suite.launch import describe
+from suite.launch.limits import USUAL, Limits
 from suite.launch.local import Job, Outcome, Pool
 from suite.launch.plan import seconds
 from suite.runs import Costs, Run, SpeedSpec, Timing, TrainSpec, Where
@@ -18,9 +20,22 @@ WEIGHED = 3  # processes in which the peak memory of a step, or the compile time
 
 def training(group: list[TrainSpec], out: Path, save_weights: bool) -> Job:
     """The job that trains a group, its checkpoint named after the specs in it."""
-    key = hashlib.sha256("".join(spec.id for spec in group).encode()).hexdigest()[:16]
-    payload = {"specs": group, "checkpoint": out / "checkpoints" / f"{key}.pt", "keep": out / "weights" if save_weights else None}
-    return Job("train", payload, group, seconds(group))
+    payload = {"specs": group, "checkpoint": _checkpoint(group, out), "keep": out / "weights" if save_weights else None}
+    label = f"{group[0].task} {group[0].cell}{f' x {len(group)}' if len(group) > 1 else ''}"
+    return Job("train", payload, group, seconds(group), label=label, apart=partial(halves, group, out, save_weights))
+
+
+def halves(group: list[TrainSpec], out: Path, save_weights: bool) -> list[Job]:
+    """The jobs a group falls into that failed as a whole; a single run falls into none. Its checkpoint is of no use to them."""
+    if len(group) == 1:
+        return []
+    _checkpoint(group, out).unlink(missing_ok=True)
+    middle = len(group) // 2
+    return [training(part, out, save_weights) for part in (group[:middle], group[middle:])]
+
+
+def _checkpoint(group: list[TrainSpec], out: Path) -> Path:
+    return out / "checkpoints" / f"{hashlib.sha256(''.join(spec.id for spec in group).encode()).hexdigest()[:16]}.pt"
 
 
 def trained(outcome: Outcome, here: Where) -> list[Run]:
@@ -35,12 +50,12 @@ def trained(outcome: Outcome, here: Where) -> list[Run]:
     ]
 
 
-def timed(group: list[SpeedSpec], here: Where) -> list[Run]:
+def timed(group: list[SpeedSpec], here: Where, limits: Limits = USUAL) -> list[Run]:
     """Compile time and peak memory of each spec in processes of their own, then all their timings interleaved in one."""
     there = here.model_copy(update={"threads": group[0].threads, "replicas": group[0].replicas})
-    with Pool(max(1, (here.cores or 1) // group[0].threads), group[0].threads) as pool:  # a weight does not mind company
+    with Pool(max(1, (here.cores or 1) // group[0].threads), group[0].threads, limits) as pool:  # a weight does not mind company
         weighed = [o for o in pool.run([Job("peak", {"spec": spec}, spec.id) for spec in group for _ in range(WEIGHED)]) if o.kind == "done"]
-    with Pool(1, group[0].threads) as pool:
+    with Pool(1, group[0].threads, limits) as pool:
         ended = _times(pool, group)
     runs = []
     for spec, (found, sentence) in zip(group, ended, strict=True):

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -20,16 +20,19 @@ from suite.experiments import Experiment
 from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
 from suite.launch.jobs import timed, trained, training
-from suite.launch.local import Job, Pool
+from suite.launch.limits import USUAL, Limits
+from suite.launch.local import Job, Outcome, Pool
 from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.launch.searching import Carried, searched
+from suite.launch.stopping import room, stoppable, sweep
+from suite.launch.supervise import attempts
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, where
 from suite.runs.loading import framed
 from suite.runs.machine import cores
 from suite.runs.sources import counted, told
-from suite.runs.store import replace
+from suite.runs.store import one, replace
 from suite.runs.why import why
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ def run(
     speed: bool | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
+    limits: Limits = USUAL,
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`.
 
@@ -56,7 +60,7 @@ def run(
     made = experiment_of(experiment)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = folder_of(made, out)
-    carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers))
+    carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers, limits=limits))
     return framed(carried.runs, [carried.out])
 
 
@@ -94,10 +98,17 @@ def accelerator(devices: Sequence[str]) -> str:
 
 
 def carry_out(
-    experiment: Experiment, specs: Sequence[TrainSpec | SpeedSpec], out: Path, command: str, workers: int | None = None, save_weights: bool = False
+    experiment: Experiment,
+    specs: Sequence[TrainSpec | SpeedSpec],
+    out: Path,
+    command: str,
+    workers: int | None = None,
+    save_weights: bool = False,
+    limits: Limits = USUAL,
 ) -> Carried:
     """Run what is missing, one record a run as soon as it ends, then write the page."""
-    with writable(out):
+    with room(out), writable(out), stoppable():
+        sweep(out)
         for old, new in Store(out / "runs").migrate().items():
             kept_weights = out / "weights" / f"{old}.safetensors"
             if kept_weights.exists() and not kept_weights.with_stem(new).exists():
@@ -109,19 +120,20 @@ def carry_out(
         tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))
         jobs = [training(group, out, save_weights) for group in todo.train]
         alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
-        jobs += [Job("baselines", {"task": text}, text) for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
+        jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
         guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
         print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.again, *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
-            _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
+            _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter, limits)
             for group in todo.speed:  # alone on the machine
                 with cut_off(kept, partial(list, group)):
-                    reporter.finish(timing_seconds(group), [line(run) for run in kept.record(timed(group, here))])
+                    ended = kept.record(timed(group, here, limits))
+                    reporter.finish(timing_seconds(group), list(map(line, ended)), sum(run.failed for run in ended))
         _write_catalogue(experiment, command, cells, tasks, kept, out)
-    from suite.report.site import render
+        from suite.report.site import render
 
-    return Carried(out, kept.runs, render(out))
+        return Carried(out, kept.runs, render(out))
 
 
 @dataclass
@@ -134,32 +146,54 @@ class Kept:
     baselines: dict[str, Any]
 
     def record(self, runs: Iterable[Run]) -> list[Run]:
-        """Write each at once."""
+        """Write each at once; what is recorded again takes the place of what was."""
         ended = list(runs)
         for run in ended:
-            self.store.write(run)
-        self.runs += ended
+            if run.done or not self._has_result(run):
+                self.store.write(run)
+        again = {run.id for run in ended}
+        self.runs = [run for run in self.runs if run.id not in again] + ended
         return ended
 
+    def _has_result(self, run: Run) -> bool:
+        """Whether a result stands where the record of a failure would go."""
+        try:
+            return one(self.store.folder / run.file).done
+        except (OSError, ValueError):
+            return False
 
-def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter) -> None:
+
+def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter, limits: Limits) -> None:
     """Every training group and baseline; on Ctrl-C those under way are recorded as cut off."""
-    pool = Pool(workers)
+    pool = Pool(workers, limits=limits)
     with cut_off(kept, lambda: [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]), pool:
-        for outcome in pool.run(jobs):
-            job = outcome.job
+        for outcome in attempts(pool, jobs, limits.retries):
             if outcome.kind == "progress":
-                reporter.moved(sum(other.weight * other.progress for _, other in pool.running.values()))
-            elif job.name == "baselines":
-                kept.baselines[_key(job.about)] = outcome.value if outcome.kind == "done" else []
-                if outcome.kind != "done":
-                    print(f"carrousel: the trivial baselines of {job.about} are missing: {outcome.value}", file=sys.stderr)
-                reporter.finish(job.weight, [])
+                reporter.moved([job for _, job in pool.running.values()])
+            elif outcome.job.name == "baselines":
+                _keep_baselines(outcome, kept, reporter)
             else:
-                ended = kept.record(trained(outcome, kept.here))
-                if outcome.kind == "done":
-                    job.payload["checkpoint"].unlink(missing_ok=True)  # the result is safe
-                reporter.finish(job.weight, [line(run) for run in ended])
+                _keep_runs(outcome, kept, reporter)
+
+
+def _keep_runs(outcome: Outcome, kept: Kept, reporter: Reporter) -> None:
+    """What came of a training group; of one that is tried again, what it has come to so far."""
+    ended, job = kept.record(trained(outcome, kept.here)), outcome.job
+    if outcome.kind == "done":
+        job.payload["checkpoint"].unlink(missing_ok=True)  # the result is safe
+    if outcome.final:
+        reporter.finish(job.weight, list(map(line, ended)), sum(run.failed for run in ended), job.weight * (job.begun or 0.0))
+    else:
+        reporter.say(f"{job.label}: {outcome.value}; it will be tried again")
+
+
+def _keep_baselines(outcome: Outcome, kept: Kept, reporter: Reporter) -> None:
+    job = outcome.job
+    kept.baselines[_key(job.about)] = outcome.value if outcome.kind == "done" else []
+    if outcome.final:
+        if outcome.kind != "done":
+            reporter.say(f"carrousel: the trivial baselines of {job.about} are missing: {outcome.value}")
+        reporter.finish(job.weight, [])
 
 
 @contextmanager
@@ -168,7 +202,8 @@ def cut_off(kept: Kept, under_way: Callable[[], Iterable[TrainSpec | SpeedSpec]]
     try:
         yield
     except KeyboardInterrupt:
-        kept.record(Run(id=spec.id, spec=spec, status="cut off", where=kept.here) for spec in under_way())
+        with suppress(OSError):  # where nothing can be written they are missing, which says the same
+            kept.record(Run(id=spec.id, spec=spec, status="cut off", where=kept.here) for spec in under_way())
         raise
 
 

@@ -26,7 +26,7 @@ class Carried:
     @property
     def failed(self) -> list[Run]:
         """Runs that raised, died or were cut off."""
-        return [run for run in self.runs if run.status.startswith(("failed", "cut off"))]
+        return [run for run in self.runs if run.failed]
 
 
 def searched(experiment: Experiment, found: Asked, carry_out: Callable[..., Carried], keep: Callable[..., Sequence[Any]] = list) -> Carried:

@@ -1,23 +1,31 @@
-"""What runs inside a worker process: one job, its result sent back as plain data, nothing written but checkpoints and weights."""
+"""What runs inside a worker process: one job, its result sent back as plain data, nothing written but checkpoints and weights.
+
+A worker ends when its driver does, however that ended.
+"""
 
 from __future__ import annotations
 
+import os
+import select
 import signal
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from suite.engines import Refused
+from suite.launch.limits import written
+from suite.launch.memory import hold, let_go
 
 EVERY = 0.5  # seconds between two words of progress
+SAVING = ("train",)  # jobs that save their state when they are told to stop
 
 
-def work(job: str, payload: dict[str, Any], connection: Connection) -> None:
-    """Carry out a job and send ("done", result), or ("failed", sentence) if it raises."""
+def work(job: str, payload: dict[str, Any], connection: Connection, threads: int, memory: int) -> None:
+    """Carry out a job and send ("done", result), or ("failed", "refused" or "memory", sentence) if it raises."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means, and says so by SIGTERM
     last, stop = 0.0, False
 
@@ -25,7 +33,12 @@ def work(job: str, payload: dict[str, Any], connection: Connection) -> None:
         nonlocal stop
         stop = True
 
-    signal.signal(signal.SIGTERM, told)
+    if job in SAVING:
+        signal.signal(signal.SIGTERM, told)
+    threading.Thread(target=_follow, args=(connection.fileno(),), daemon=True).start()
+    torch.set_num_threads(threads)
+    if _on_cpu(payload):  # CUDA reserves more than it takes; there the driver watches
+        hold(memory)
 
     def progress(done: int, steps: int) -> None:
         nonlocal last
@@ -39,10 +52,39 @@ def work(job: str, payload: dict[str, Any], connection: Connection) -> None:
         connection.send(("done", JOBS[job](payload, progress)))
     except (BrokenPipeError, ConnectionResetError):
         pass  # the driver is gone: so are we
-    except Refused as refusal:
-        connection.send(("refused", " ".join(str(refusal).split())))
     except BaseException as error:
-        connection.send(("failed", f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0][:300]}"))
+        let_go()
+        connection.send(_last_word(error, memory))
+
+
+def _follow(pipe: int) -> None:
+    """End with the driver: what is written to a pipe that nobody holds the other end of is for nobody."""
+    watch = select.poll()
+    watch.register(pipe, 0)  # errors are told whatever is asked for
+    watch.poll()
+    os._exit(1)
+
+
+def _on_cpu(payload: dict[str, Any]) -> bool:
+    specs = [*payload.get("specs", ()), *([payload["spec"]] if "spec" in payload else [])]
+    return all(spec.device == "cpu" for spec in specs)
+
+
+def _last_word(error: BaseException, memory: int) -> tuple[str, str]:
+    """What a job that raised says: the kind of its end, and one sentence."""
+    said = " ".join((str(error) or "no message").splitlines()[0].split())
+    if isinstance(error, Refused):
+        return "refused", " ".join(str(error).split())
+    if isinstance(error, torch.OutOfMemoryError):
+        return "memory", f"the memory of the GPU did not hold it: {said[:300]}"
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error)):
+        return "memory", too_much(memory)
+    return "failed", f"{type(error).__name__}: {said[:300]}"
+
+
+def too_much(memory: int) -> str:
+    """The sentence of a worker that wanted more memory than it may take."""
+    return f"the worker wanted more than the {written(memory)} of memory that it may take; --memory allows more, and so do fewer --workers"
 
 
 def _train(payload: dict[str, Any], progress: Callable[[int, int], None]) -> list[Any]:
@@ -83,13 +125,16 @@ def _baselines(payload: dict[str, Any], progress: Callable[[int, int], None]) ->
     return [b._asdict() for b in baselines(catalogue.task(payload["task"]))]
 
 
-def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Path | None:
-    """For tests of the pool: wait, or end the process the hard way."""
+def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int | None:
+    """For tests of the pool: wait, end the process the hard way, take memory without bound, or say how many threads there are."""
     del progress
     if "kill" in payload:
         signal.raise_signal(payload["kill"])
+    held: list[Any] = []
+    while "take" in payload:
+        held.append(torch.ones(payload["take"], dtype=torch.uint8))
     time.sleep(payload["seconds"])
-    return None
+    return torch.get_num_threads() if "threads" in payload else None
 
 
 JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "sleep": _sleep}

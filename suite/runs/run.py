@@ -111,6 +111,11 @@ class Run(Frozen):
         return self.status == "done" or self.status.startswith("diverged")
 
     @property
+    def failed(self) -> bool:
+        """Whether it ended without a result that another start might have: it raised, died or was cut off."""
+        return self.status.startswith(("failed", "cut off"))
+
+    @property
     def file(self) -> str:
         """Its name in a store."""
         return f"{self.id}-{self.where.machine}.json"

@@ -28,7 +28,7 @@ class Checkpoint:
         if self.path is None:
             return
         self.last = time.monotonic()
-        scratch = self.path.with_suffix(".part")
+        scratch = self.path.with_suffix(f".{os.getpid()}.part")  # whoever was killed here may not be quite dead
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             torch.save(state, scratch)
