@@ -223,3 +223,22 @@ def test_a_worker_has_the_threads_of_its_pool(monkeypatch):
         (found,) = pool.run([Job("sleep", {"seconds": 0, "threads": None})])
     assert found.value == 3
     assert {os.environ[name] for name in PINNED} == {"3"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
+def test_a_second_interrupt_does_not_wait(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("suite.launch.local.PATIENCE", 600.0)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    pool = Pool(1)
+    pool._start(Job("sleep", {"kill": signal.SIGSTOP}))  # nothing that it is told will end it
+    ((process, _),) = pool.running.values()
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] not in "Tt":
+        time.sleep(0.01)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    with pytest.raises(KeyboardInterrupt):
+        pool.__exit__(KeyboardInterrupt, None, None)
+    signal.signal(signal.SIGALRM, before)
+    assert not process.is_alive()

@@ -109,13 +109,16 @@ class Pool:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as they come; the heaviest jobs start first."""
-        waiting = sorted(jobs, key=lambda job: -job.weight)
+        waiting, looked = sorted(jobs, key=lambda job: -job.weight), time.monotonic()
         while waiting or self.running:
             while waiting and len(self.running) < self.workers:
                 self._start(waiting.pop(0))
             for ready in wait(list(self.running), TICK):
                 assert isinstance(ready, Connection)
                 yield self._heard(ready)
+            if time.monotonic() - looked < TICK:
+                continue
+            looked = time.monotonic()
             for connection in list(self.running):
                 if sentence := self._beyond(*self.running[connection]):
                     yield self._stopped(connection, *sentence)
