@@ -110,50 +110,59 @@ def test_every_field_decides_the_id(spec):
 
 
 def test_ids_are_pinned():
-    assert (TRAIN.id, SPEED.id) == ("1b95f7937a124f8d", "51d931c2dada24bd")
+    assert (TRAIN.id, SPEED.id) == ("ae32f443532f65c9", "554b47318e6da0fa")
 
 
-EARLIER = {  # what these two were called under schema 1, and how they stood in a record
-    "train": ("f0e2f74fb34ee827", TRAIN, ("above", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "stateful", "reset_every", "until_solved")),
-    "speed": ("83ade0679a5b6d86", SPEED, ()),
+SINCE = {  # what specs gained after each schema
+    1: ("above", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "stateful", "reset_every", "until_solved"),
+    2: ("decoder",),
+}
+EARLIER = {  # what these two were called under earlier schemas
+    ("train", 1): ("f0e2f74fb34ee827", TRAIN),
+    ("speed", 1): ("83ade0679a5b6d86", SPEED),
+    ("train", 2): ("1b95f7937a124f8d", TRAIN),
+    ("speed", 2): ("51d931c2dada24bd", SPEED),
 }
 
 
-def earlier(kind):
-    """A record as schema 1 wrote it."""
-    number, spec, later = EARLIER[kind]
-    raw = json.loads(record(spec).text()) | {"schema": 1, "id": number}
+def earlier(kind, schema):
+    """A record as an earlier schema wrote it."""
+    number, spec = EARLIER[kind, schema]
+    raw = json.loads(record(spec).text()) | {"schema": schema, "id": number}
+    later = [name for since, names in SINCE.items() if since >= schema for name in names]
     return json.dumps(raw | {"spec": {name: value for name, value in raw["spec"].items() if name not in later}})
 
 
-@pytest.mark.parametrize("kind", EARLIER)
-def test_a_record_of_the_first_schema_is_read_as_todays(kind):
-    assert read(earlier(kind)) == record(EARLIER[kind][1])
+@pytest.mark.parametrize("which", EARLIER)
+def test_a_record_of_an_earlier_schema_is_read_as_todays(which):
+    assert read(earlier(*which)) == record(EARLIER[which][1])
     with pytest.raises(ValueError, match="its spec hashes to"):
-        read(earlier(kind).replace('"units": 32', '"units": 33'))
+        read(earlier(*which).replace('"units": 32', '"units": 33'))
 
 
-def test_records_of_the_first_schema_get_todays_names_from_the_one_who_writes(tmp_path):
+@pytest.mark.parametrize("schema", SINCE)
+def test_records_of_an_earlier_schema_get_todays_names_from_the_one_who_writes(tmp_path, schema):
     store, paths = Store(tmp_path), []
-    for kind, (number, spec, _) in EARLIER.items():
+    old = {number: (kind, spec) for (kind, written), (number, spec) in EARLIER.items() if written == schema}
+    for number, (kind, spec) in old.items():
         run = record(spec)
         paths.append(tmp_path / f"{number}-{run.where.machine}.json")
-        paths[-1].write_text(earlier(kind))
+        paths[-1].write_text(earlier(kind, schema))
     (tmp_path / "half.json").write_text("{")
     before, _ = store.read()
     assert {run.id for run in before} == {TRAIN.id, SPEED.id}
-    assert store.migrate() == {number: spec.id for number, spec, _ in EARLIER.values()}
+    assert store.migrate() == {number: spec.id for number, (_, spec) in old.items()}
     assert not any(path.exists() for path in paths)
     assert (store.read()[0], store.migrate()) == (sorted(before, key=lambda run: run.file), {})
     assert (tmp_path / "half.json").exists()
 
 
 def test_a_result_is_never_given_up_for_an_older_record_of_its_run(tmp_path):
-    number, spec, _ = EARLIER["train"]
+    number, spec = EARLIER["train", 1]
     store, old = Store(tmp_path), tmp_path / f"{number}-{where().machine}.json"
     for before, now, left in (("cut off", "done", "done"), ("done", "cut off", "done"), ("cut off", "failed: x", "failed: x")):
         store.write(record(spec, now))
-        old.write_text(json.dumps(json.loads(earlier("train")) | {"status": before}))
+        old.write_text(json.dumps(json.loads(earlier("train", 1)) | {"status": before}))
         store.migrate()
         (kept,) = store.read()[0]
         assert (kept.status, old.exists()) == (left, False)
@@ -201,7 +210,7 @@ SPOILT = {
     "another spec": (lambda text: text.replace('"steps": 1000', '"steps": 2000'), "its spec hashes to"),
     "another status": (lambda text: changed(text, status="fine"), "status"),
     "a new field": (lambda text: changed(text, colour="red"), "colour"),
-    "a later schema": (lambda text: changed(text, schema=3), "schema 3, this version reads 2 and 1"),
+    "a later schema": (lambda text: changed(text, schema=4), "schema 4, this version reads 3 and 1 and 2"),
     "from elsewhere": (lambda text: full().text(), "its content belongs into"),
     "NaN": (lambda text: text.replace('"clip_norm": 1.0', '"clip_norm": NaN'), "clip_norm"),
     "not text": (lambda text: b"\xff\xfe\x00", "utf-8"),

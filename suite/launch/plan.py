@@ -14,6 +14,7 @@ from suite.data import NotAvailable
 from suite.runs.run import Run
 from suite.runs.spec import SpeedSpec, TrainSpec, shared
 from suite.tasks import Task
+from suite.training.decoding import decodes
 from suite.training.fit import carries
 from suite.training.group import network_of
 
@@ -113,6 +114,8 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
         if misfit is None:
             network_of(whole, task.inputs, task.outputs)  # says what cannot be frozen
         sentence = sentence or misfit or unavailable(task)
+        if spec.decoder and sentence is None:
+            decodes(task)
     else:
         sentence = sentence or unfit(lambda: cell.shapes(spec.inputs))
     return spec.model_copy(update=filled), sentence
@@ -182,7 +185,7 @@ def seconds(specs: Sequence[TrainSpec]) -> float:
     task = task_of(first.task)
     net = network_of(first, task.inputs, task.outputs)
     length = len(next(task.batches("train", first.batch, torch.Generator().manual_seed(0))).x)
-    adds = sum(layer.cell.costs(layer.inputs)["multiply_adds"] for ways in net.layers for layer in ways)
+    adds = sum(layer.cell.costs(layer.inputs)["multiply_adds"] for ways in net.stacks[0] for layer in ways)
     step = length * (1.3e-4 + 1.2e-10 * len(specs) * first.batch * adds) + 6e-9 * len(specs) * net.parameters
     return 1.2 * first.steps * step
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = 2
+SCHEMA = 3
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -86,6 +86,7 @@ class TrainSpec(Base):
     linear: bool = True
     init: str = "default"
     frozen: tuple[str, ...] = ()
+    decoder: bool = False
     stateful: bool = False
     reset_every: Count = 0
     embedding: Count = 0

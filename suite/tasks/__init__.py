@@ -14,9 +14,12 @@ from suite.tasks.multiplication import multiplication
 from suite.tasks.music import jsb, musedata, nottingham, piano_midi
 from suite.tasks.parity import parity
 from suite.tasks.reber import reber
+from suite.tasks.reverse import reverse
+from suite.tasks.sort_digits import sort_digits
 from suite.tasks.task import Batch, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.text import tiny_shakespeare, wikitext2
+from suite.tasks.translation import translation
 from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
 
@@ -47,6 +50,9 @@ TASKS: dict[str, Callable[..., Task]] = {
     "nottingham": nottingham,
     "musedata": musedata,
     "piano-midi": piano_midi,
+    "reverse": reverse,
+    "sort-digits": sort_digits,
+    "translation": translation,
 }
 
 __all__ = ["TASKS", "Batch", "Task"]
