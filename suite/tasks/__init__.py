@@ -3,17 +3,22 @@
 from collections.abc import Callable
 
 from suite.tasks.adding import adding
+from suite.tasks.associative_recall import associative_recall
 from suite.tasks.chunker import chunker
 from suite.tasks.continual_reber import continual_reber
 from suite.tasks.copying import copy
+from suite.tasks.dynamic_n_grams import dynamic_n_grams
 from suite.tasks.images import digits_pixels, digits_rows, mnist_permuted, mnist_pixels, mnist_rows
 from suite.tasks.imdb import imdb
 from suite.tasks.latch import latch
 from suite.tasks.long_lag import long_lag_2a, long_lag_2b, long_lag_2c
 from suite.tasks.multiplication import multiplication
 from suite.tasks.music import jsb, musedata, nottingham, piano_midi
+from suite.tasks.ntm_copy import ntm_copy
 from suite.tasks.parity import parity
+from suite.tasks.priority_sort import priority_sort
 from suite.tasks.reber import reber
+from suite.tasks.repeat_copy import repeat_copy
 from suite.tasks.reverse import reverse
 from suite.tasks.sort_digits import sort_digits
 from suite.tasks.task import Batch, Task
@@ -50,6 +55,11 @@ TASKS: dict[str, Callable[..., Task]] = {
     "nottingham": nottingham,
     "musedata": musedata,
     "piano-midi": piano_midi,
+    "ntm-copy": ntm_copy,
+    "repeat-copy": repeat_copy,
+    "associative-recall": associative_recall,
+    "dynamic-n-grams": dynamic_n_grams,
+    "priority-sort": priority_sort,
     "reverse": reverse,
     "sort-digits": sort_digits,
     "translation": translation,
