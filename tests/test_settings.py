@@ -132,7 +132,7 @@ def test_weights_are_renamed_with_their_records_and_never_over_newer_ones(tmp_pa
     made = Experiment("one", "Does it run?", ("rnn",), (Recipe(EVERY, {"units": 4, "batch": 8, "steps": 6, "evaluate_every": 6}),), seeds=1)
     (run,) = launch.carry_out(made, made.specs(), tmp_path, "carrousel run one", save_weights=True).runs
     raw = run.model_dump(by_alias=True)
-    later = ("above", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "stateful", "reset_every", "until_solved", "input_noise")
+    later = ("above", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "stateful", "reset_every", "until_solved", "input_noise", "decoder")
     spec = {name: value for name, value in raw["spec"].items() if name not in later}
     spec["optimiser"] = {name: value for name, value in spec["optimiser"].items() if name != "rescaled"}
     old = hashlib.sha256(json.dumps({"schema": 1, **spec}, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from suite.engines import Engine
 from suite.runs.run import Run
 from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec, shared
 from suite.tasks import Task
+from suite.training.decoding import decodes
 from suite.training.fit import carries
 from suite.training.group import network_of
 from suite.training.noise import check as check_noise
@@ -101,6 +102,7 @@ class Completion:
     def __init__(self) -> None:
         self.cells: dict[tuple[str, int], tuple[Cell, str, str]] = {}
         self.tasks: dict[str, dict[str, object]] = {}
+        self.decoded: set[str] = set()
         self.digests: dict[int, str] = {}
         self.refusals: dict[tuple[str | int, ...], str | None] = {}
         self.networks: dict[TrainSpec, tuple[dict[str, object], str | None]] = {}
@@ -108,7 +110,12 @@ class Completion:
     def __call__(self, spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
         """See `complete`."""
         whole, sentence = self.fitted(spec)
-        return whole, sentence or (unavailable(task_of(spec.task)) if isinstance(spec, TrainSpec) else None)
+        if isinstance(spec, TrainSpec) and sentence is None:
+            sentence = unavailable(task_of(spec.task))
+            if sentence is None and spec.decoder and spec.task not in self.decoded:
+                decodes(task_of(spec.task))
+                self.decoded.add(spec.task)
+        return whole, sentence
 
     def fitted(self, spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
         """The same without a look at the data."""
@@ -250,7 +257,7 @@ def seconds(specs: Sequence[TrainSpec]) -> float:
     task = task_of(first.task)
     net = network_of(first, task.inputs, task.outputs)
     length = len(next(task.batches("train", first.batch, torch.Generator().manual_seed(0))).x)
-    adds = sum(layer.cell.costs(layer.inputs)["multiply_adds"] for ways in net.layers for layer in ways)
+    adds = sum(layer.cell.costs(layer.inputs)["multiply_adds"] for ways in net.stacks[0] for layer in ways)
     step = length * (1.3e-4 + 1.2e-10 * len(specs) * first.batch * adds) + 6e-9 * len(specs) * net.parameters
     return 1.2 * first.steps * step
 

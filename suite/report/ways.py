@@ -12,6 +12,7 @@ def built(spec: TrainSpec) -> list[str]:
     """What a network has beside the plain one."""
     said = [f"above {', '.join(f'{layer.cell} of {layer.units}' for layer in spec.above)}"] if spec.above else []
     said += [name for name in ("bidirectional", "residual", "stateful") if getattr(spec, name)]
+    said += ["encoder and decoder"] if spec.decoder else []
     said += [f"states anew every {spec.reset_every} batches"] if spec.reset_every else []
     said += [f"dropout {spec.dropout:g} between layers"] if spec.dropout else []
     said += ["no linear readout"] if not spec.linear else []

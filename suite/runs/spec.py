@@ -98,6 +98,7 @@ class TrainSpec(Base):
     linear: bool = True
     init: str = "default"
     frozen: tuple[str, ...] = ()
+    decoder: bool = False
     stateful: bool = False
     reset_every: Count = 0
     embedding: Count = 0

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from suite.tasks.adding import adding
+from suite.tasks.associative_recall import associative_recall
 from suite.tasks.chunker import chunker
 from suite.tasks.continual_reber import continual_reber
 from suite.tasks.copying import copy
+from suite.tasks.dynamic_n_grams import dynamic_n_grams
 from suite.tasks.iam_ondb import iam_ondb
 from suite.tasks.images import digits_pixels, digits_rows, mnist_permuted, mnist_pixels, mnist_rows
 from suite.tasks.imdb import imdb
@@ -14,14 +16,20 @@ from suite.tasks.latch import latch
 from suite.tasks.long_lag import long_lag_2a, long_lag_2b, long_lag_2c
 from suite.tasks.multiplication import multiplication
 from suite.tasks.music import jsb, musedata, nottingham, piano_midi
+from suite.tasks.ntm_copy import ntm_copy
 from suite.tasks.parity import parity
 from suite.tasks.pendigits import pendigits
+from suite.tasks.priority_sort import priority_sort
 from suite.tasks.reber import reber
+from suite.tasks.repeat_copy import repeat_copy
+from suite.tasks.reverse import reverse
+from suite.tasks.sort_digits import sort_digits
 from suite.tasks.spoken_digits import spoken_digits
 from suite.tasks.task import Batch, Source, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.text import tiny_shakespeare, wikitext2
 from suite.tasks.timit import timit
+from suite.tasks.translation import translation
 from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
 
@@ -57,6 +65,14 @@ TASKS: dict[str, Callable[..., Task]] = {
     "pendigits": pendigits,
     "timit": timit,
     "iam-ondb": iam_ondb,
+    "ntm-copy": ntm_copy,
+    "repeat-copy": repeat_copy,
+    "associative-recall": associative_recall,
+    "dynamic-n-grams": dynamic_n_grams,
+    "priority-sort": priority_sort,
+    "reverse": reverse,
+    "sort-digits": sort_digits,
+    "translation": translation,
 }
 
 __all__ = ["TASKS", "Batch", "Source", "Task"]

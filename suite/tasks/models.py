@@ -47,7 +47,7 @@ def network(task: Task, x: Any, y: Array) -> Model:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MaxAbsScaler
 
-    bits = task.metric is scores.bernoulli
+    bits = task.loss is scores.bernoulli
     made = (MLPClassifier if bits or task.answer == "class" else MLPRegressor)(hidden_layer_sizes=(64,), max_iter=20, batch_size=64, learning_rate_init=3e-3, random_state=0)
     fitted = _fitted(make_pipeline(MaxAbsScaler(), made), x, y, EFFORT["network"] / 64)
     if task.answer == "class":
@@ -77,7 +77,7 @@ def _classes(task: Task, model: Any) -> Model:
 
 
 def _bits(task: Task, model: Any) -> Model:
-    return lambda x: torch.as_tensor(model.predict_proba(x), dtype=torch.get_default_dtype())
+    return lambda x: torch.as_tensor(model.predict_proba(x)[:, -task.outputs :], dtype=torch.get_default_dtype())  # of one bit, both its values are given
 
 
 def _numbers(task: Task, model: Any, bits: bool = False) -> Model:

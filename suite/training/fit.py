@@ -20,9 +20,10 @@ from suite import catalogue
 from suite.runs.spec import Optimiser
 from suite.tasks import Task
 from suite.tasks.streams import stream_seed
-from suite.tasks.task import Batch
+from suite.tasks.task import Batch, asked
 from suite.training import masks
 from suite.training.checkpoint import Checkpoint
+from suite.training.decoding import decodes
 from suite.training.flat import Layout
 from suite.training.network import Network
 from suite.training.noise import check as check_noise
@@ -104,6 +105,8 @@ def fit(
     if (network.readout == "every") != (task.supervision == "every"):
         raise ValueError(f"task '{task.name}' is asked at {task.supervision} step{'s' * (task.supervision == 'every')}: readout '{network.readout}' does not answer it")
     carries(task, network.bidirectional, stateful, reset_every)
+    if network.decoder:
+        decodes(task)
     runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
     begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful, noise=noise)
@@ -204,7 +207,7 @@ class Trainer:
         seeds = [self.fitted[k].seed for k in self.alive]
         noise = masks.drawn(self.network.masks(), seeds, self.step, len(examples.mask), examples.mask.shape[1], theta)
         x = noisy(examples.x, [self.noise[k] for k in self.alive], seeds, self.step)
-        output, state = self.network.run(self.layout.views(theta), x, examples.mask, self.engine, state=self.carried, noise=noise)
+        output, state = self.network.run(self.layout.views(theta), x, examples.mask, self.engine, state=self.carried, noise=noise, asked=asked(examples))
         losses = self.task.loss(output, examples)
         (gradient,) = torch.autograd.grad(losses.sum(), theta)
         self.theta, losses = theta.detach(), losses.detach()
@@ -263,7 +266,7 @@ class Trainer:
             carried: dict[str, Tensor] = {}
             for examples in self.task.batches(split, self.rows, generator):
                 ready, answers = self.ready(examples), totals.new_tensor(self.task.weight(examples)).unsqueeze(1)
-                output, state = self.network.run(params, ready.x, ready.mask, self.engine, state=carried)
+                output, state = self.network.run(params, ready.x, ready.mask, self.engine, state=carried, asked=asked(ready))
                 carried = state if self.stateful else {}
                 totals += answers * torch.stack([self.task.loss(output, ready), self.task.metric(output, ready)])
                 weight += answers

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from suite.cells import Cell
 from suite.engines import ENGINES, unroll
-from suite.tasks.task import Batch
+from suite.tasks.task import Batch, asked
 from suite.training.gates import Watched, watched
 from suite.training.network import Network
 
@@ -88,7 +88,7 @@ def nudged(cell: Cell) -> Cell:
 
 
 def gradient_flow(network: Network, batch: Batch, params: Mapping[str, Tensor] | None = None) -> dict[str, Flow]:
-    """What each layer does to gradients on a batch: `0` the first, `0r` its reverse direction.
+    """What each layer does to gradients on a batch: `0` the first, `0r` its reverse direction, `0d` that of a decoder, on the target's steps alone.
 
     A layer is looked at alone: dh(T)/ds(t) goes through its own states, with the outputs of the layer below held. `params`
     are those of one replica, (1, *shape) each; without them those that `network.start(0)` draws. Takes about as long as a
@@ -107,28 +107,28 @@ def gradient_flow(network: Network, batch: Batch, params: Mapping[str, Tensor] |
     found: list[Flow] = []
 
     def through(cell: Cell, own: Mapping[str, Tensor], x: Tensor, state: Mapping[str, Tensor], **run: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        found.append(_flow(cell, own, x.detach(), run["mask"], run["noise"], batch.mask.shape[1]))
+        found.append(_flow(cell, own, x.detach(), state, run["mask"], run["noise"], batch.mask.shape[1]))
         return unroll(cell, own, x, state, **run)
 
     like = next(iter(params.values()))
     batch = batch.to(like.device)
     with torch.no_grad():
-        network.run(params, batch.x if network.embedding else batch.x.to(like.dtype), batch.mask, ENGINE, through=through)
+        network.run(params, batch.x if network.embedding else batch.x.to(like.dtype), batch.mask, ENGINE, asked=asked(batch), through=through)
     names = [layer.prefix.removesuffix(".") for ways in network.layers for layer in ways]
     return dict(zip(names, found, strict=True))
 
 
-def _flow(cell: Cell, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None, noise: Mapping[str, Tensor], batch: int) -> Flow:
-    x, noise = x[:, :, :batch], {name: value[:, :, :batch] for name, value in noise.items()}
+def _flow(cell: Cell, params: Mapping[str, Tensor], x: Tensor, state: Mapping[str, Tensor], mask: Tensor | None, noise: Mapping[str, Tensor], batch: int) -> Flow:
+    x, noise, state = x[:, :, :batch], {name: value[:, :, :batch] for name, value in noise.items()}, {name: value[:, :batch] for name, value in state.items()}
     valid = torch.ones(len(x), 1, batch, dtype=torch.bool, device=x.device) if mask is None else mask[:, :, :batch]
     seen = watched(cell)
-    y, _ = unroll(seen.cell, params, x, engine=ENGINE, mask=valid, noise=noise)
+    y, _ = unroll(seen.cell, params, x, state, engine=ENGINE, mask=valid, noise=noise)
     y = torch.where(valid.unsqueeze(-1), y, torch.nan)
     gates = {row: y[:, 0, :, part] for row, part in seen.parts.items()}
-    return Flow(_norms(cell, params, x, valid, noise), gates, {row: cell.gates[row] for row in gates})
+    return Flow(_norms(cell, params, x, state, valid, noise), gates, {row: cell.gates[row] for row in gates})
 
 
-def _norms(cell: Cell, params: Mapping[str, Tensor], x: Tensor, valid: Tensor, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _norms(cell: Cell, params: Mapping[str, Tensor], x: Tensor, state: Mapping[str, Tensor], valid: Tensor, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Spectral norms by lag. A replica stands for an output: one reverse gives the gradients of as many as there are replicas."""
     length, batch, moved = len(x), x.shape[2], nudged(cell)
     rows: dict[str, list[Tensor]] = {name: [] for name in cell.state}
@@ -136,7 +136,8 @@ def _norms(cell: Cell, params: Mapping[str, Tensor], x: Tensor, valid: Tensor, n
         nudges = {f"nudge_{name}": torch.zeros(length, len(outputs), batch, width, dtype=x.dtype, device=x.device, requires_grad=True) for name, width in cell.state.items()}
         with torch.enable_grad():
             many = {name: value.detach().expand(len(outputs), -1, -1) for name, value in params.items()}
-            _, last = unroll(moved, many, x, engine=ENGINE, mask=valid, noise={**noise, **nudges})
+            first = {name: value.detach().expand(len(outputs), -1, -1) for name, value in state.items()}
+            _, last = unroll(moved, many, x, first, engine=ENGINE, mask=valid, noise={**noise, **nudges})
             chosen = (next(iter(last.values())) * outputs.unsqueeze(1)).sum()
         gradients = torch.autograd.grad(chosen, list(nudges.values()), materialize_grads=True)
         for name, gradient in zip(cell.state, gradients, strict=True):

@@ -29,13 +29,13 @@ def network_of(spec: TrainSpec, inputs: int, outputs: int, cells: Sequence[Cell]
         [units for _, units in layers],
         inputs=inputs,
         outputs=outputs,
-        **{name: getattr(spec, name) for name in ("readout", "embedding", "bidirectional", "dropout", "residual", "linear", "init", "frozen")},
+        **{name: getattr(spec, name) for name in ("readout", "embedding", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "decoder")},
     )
 
 
 def costs_of(net: Network, dtype: str) -> Costs:
-    """What follows from the shapes alone: all parameters; multiply-adds and state of one step of one sequence."""
-    costs = [layer.cell.costs(layer.inputs) for ways in net.layers for layer in ways]
+    """What follows from the shapes alone: all parameters; multiply-adds and state of one step of one sequence, which goes through one stack."""
+    costs = [layer.cell.costs(layer.inputs) for ways in net.stacks[0] for layer in ways]
     adds, state = (sum(each[what] for each in costs) for what in ("multiply_adds", "state"))
     return Costs(parameters=net.parameters, multiply_adds=adds, state_bytes=state * BYTES[dtype])
 

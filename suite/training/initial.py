@@ -97,7 +97,7 @@ def _drawn(net: Network, name: str, shape: tuple[int, int], generator: Generator
     part = name.partition(".")[0]
     if part == "embedding":
         return torch.randn(1, *shape, generator=generator) / math.sqrt(net.embedding)
-    units = net.cells[-1 if part == "readout" else int(part.removesuffix("r"))].units
+    units = net.cells[-1 if part == "readout" else int(part.rstrip("rd"))].units
     return (2 * torch.rand(1, *shape, generator=generator) - 1) / math.sqrt(units)
 
 

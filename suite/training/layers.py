@@ -75,6 +75,11 @@ def padded(x: Tensor, mask: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
     return functional.pad(x, rows), functional.pad(mask, (0, missing), value=True)
 
 
+def alike(steps: Tensor, rows: int) -> Tensor:
+    """A mask (T, B) with more rows, like the first."""
+    return torch.cat([steps, steps[:, :1].expand(-1, rows)], 1) if rows else steps
+
+
 def embed(weight: Tensor, tokens: Tensor) -> Tensor:
     """Rows of (R, V, W) for tokens (T, B): (T, R, B, W)."""
     replicas, vocabulary, width = weight.shape

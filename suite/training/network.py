@@ -1,8 +1,8 @@
 """Layers of cells, an embedding where the input is tokens, a readout: one flat parameter dict.
 
-Names: `0.i.x` is layer 0's `i.x`, `0r.i.x` that of its reverse direction; `embedding.w` (tokens, width); `readout.w`
-(outputs, width); `readout.b` (1, outputs). States and masks of dropout are called the same way: `0.h`, `0.d_g`; `below.1` masks
-what layer 1 is fed.
+Names: `0.i.x` is layer 0's `i.x`, `0r.i.x` that of its reverse direction, `0d.i.x` that of a decoder's layer 0; `embedding.w`
+(tokens, width); `readout.w` (outputs, width); `readout.b` (1, outputs). States and masks of dropout are called the same way:
+`0.h`, `0.d_g`; `below.1` masks what layer 1 is fed, `below.1d` what that of a decoder is.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from suite import catalogue
 from suite.cells import Cell, Mask
 from suite.engines import Engine, unroll
 from suite.names import unknown
-from suite.training import freezing, initial
-from suite.training.layers import Layer, Unroll, checked, direction, embed, joined, of, padded
+from suite.training import decoding, freezing, initial
+from suite.training.layers import Layer, Unroll, alike, checked, direction, embed, joined, of, padded
 
 Readout = Literal["last", "mean", "every"]
 Named = str | Cell | Callable[[int], Cell]
+Stack = tuple[tuple[Layer, ...], ...]
 
 # torch's elementwise kernels take the last few numbers of a tensor, up to 31, one by one, and tanh or sigmoid of one by
 # one differs from that of many in the last bit. Where batch x units is whole blocks, and more
@@ -39,6 +40,16 @@ class Masks(NamedTuple):
     width: int
     drawn: Mask
     scaled: bool
+
+
+class Own(NamedTuple):
+    """What a run is given under flat names, and what carries its cells over time."""
+
+    params: Mapping[str, Tensor]
+    state: Mapping[str, Tensor]
+    noise: Mapping[str, Tensor]
+    engine: Engine
+    through: Unroll
 
 
 class Answer(NamedTuple):
@@ -63,6 +74,8 @@ class Network:
     linear         whether a linear map reads the last layer; if not, its first units are the answer
     init           how parameters start: names of `suite.training.initial` joined by "+"
     frozen         parameters that training leaves as they start, by name, pattern or entries (`0.a.h[0, 1:3]`)
+    decoder        a second stack of the same cells, with parameters of its own, starts from the last states of the first and
+                   answers, from the first step on where an answer is asked; the first reads the steps before
     """
 
     cells: tuple[Cell, ...]
@@ -76,16 +89,24 @@ class Network:
     linear: bool = True
     init: str = "default"
     frozen: tuple[str, ...] = ()
+    decoder: bool = False
+
+    @property
+    def layers(self) -> Stack:
+        """Every layer as its one or two directions, those of a decoder last."""
+        return tuple(ways for stack in self.stacks for ways in stack)
 
     @cached_property
-    def layers(self) -> tuple[tuple[Layer, ...], ...]:
-        """Every layer as its one or two directions."""
-        made, width = [], self.embedding or self.inputs
+    def stacks(self) -> tuple[Stack, ...]:
+        """The layers that a step goes through: one stack, or that of an encoder and that of a decoder."""
+        made: tuple[list[tuple[Layer, ...]], ...] = ([], [])
+        width = self.embedding or self.inputs
         for number, cell in enumerate(self.cells):
             ways = [Layer(f"{number}.", cell, width, False), Layer(f"{number}r.", cell, width, True)]
-            made.append(tuple(ways[: 1 + self.bidirectional]))
+            made[0].append(tuple(ways[: 1 + self.bidirectional]))
+            made[1].append((Layer(f"{number}d.", cell, width, False),))
             width = cell.units * (1 + self.bidirectional)
-        return tuple(made)
+        return tuple(map(tuple, made[: 1 + self.decoder]))
 
     @property
     def width(self) -> int:
@@ -115,17 +136,17 @@ class Network:
     def masks(self) -> dict[str, Masks]:
         """Every mask of dropout: `0.d_g` inside a layer's recurrence, `below.1` on what layer 1 is fed."""
         wanted = {}
-        for number, ways in enumerate(self.layers):
+        for number, ways in ((number, ways) for stack in self.stacks for number, ways in enumerate(stack)):
             if self.dropout and number:
-                wanted[f"below.{number}"] = Masks(ways[0].inputs, Mask(self.dropout), True)
+                wanted[below(ways)] = Masks(ways[0].inputs, Mask(self.dropout), True)
             for layer in ways:
                 widths = {row.name: row.width for stage in layer.cell.table for row in stage.rows}
                 wanted |= {f"{layer.prefix}{name}": Masks(widths[name], mask, False) for name, mask in layer.cell.masks.items()}
         return wanted
 
-    def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None = None, engine: Engine | str = "hoisted") -> Tensor:
+    def __call__(self, params: Mapping[str, Tensor], x: Tensor, mask: Tensor | None = None, engine: Engine | str = "hoisted", asked: Tensor | None = None) -> Tensor:
         """The answer alone, with what dropout expects in place of masks; see `run`."""
-        return self.run(params, x, mask, engine).output
+        return self.run(params, x, mask, engine, asked=asked).output
 
     def run(
         self,
@@ -136,6 +157,7 @@ class Network:
         *,
         state: Mapping[str, Tensor] | None = None,
         noise: Mapping[str, Tensor] | None = None,
+        asked: Tensor | None = None,
         through: Unroll = unroll,
     ) -> Answer:
         """The answer to x (T, B, I) or tokens (T, B), and the states after it; x (T, R, B, I) differs from replica to replica.
@@ -144,27 +166,47 @@ class Network:
         engine   one, or the name of one; `best` is the first that refuses no cell
         state    states to start from, `0.h` (R, B, W); missing ones are at the cell's start
         noise    masks as `masks` names them, (T or 1, R, B, W); without them every entry is what it is on average
+        asked    (T, B) bool, true where an answer is asked: a decoder needs it, other networks do not look at it
         through  what carries a cell over time, `unroll` or something that looks at it on the way
         """
         runner = catalogue.engine(engine, self.cells, x.device) if isinstance(engine, str) else engine
         mask = checked(x, mask, bool(self.embedding))
-        batch, every = mask.shape[1], bool(mask.all())
+        batch, given = mask.shape[1], mask
         x, mask = padded(x, mask, self.block)
-        state, noise = self.filled(state or {}, mask.shape[1] - batch), self.masked(noise or {}, params, mask.shape[1] - batch)
+        rows = mask.shape[1] - batch
+        own = Own(params, self.filled(state or {}, rows), self.masked(noise or {}, params, rows), runner, through)
         y = embed(params["embedding.w"], x) if self.embedding else x if x.ndim == 4 else x.unsqueeze(1)
-        valid, last = None if every else mask.unsqueeze(1), y[0]
+        if self.decoder:
+            y, last, after = self.decoded(own, y, *(alike(steps, rows) for steps in decoding.parts(given, asked)))
+        else:
+            y, last, after = self.carried(self.stacks[0], own, y, mask)
+        return Answer(self.read(params, y, last, mask, batch), {name: value[:, :batch] for name, value in after.items()})
+
+    def carried(self, stack: Stack, own: Own, y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Layers one after another on y (T, R or 1, B, W): outputs, the last layer's output at the end, and every state after it."""
+        valid, last = None if bool(mask.all()) else mask.unsqueeze(1), y[0]
+        noise = {name: value[: len(y)] for name, value in own.noise.items()}
         after: dict[str, Tensor] = {}
-        for number, ways in enumerate(self.layers):
-            fed = y * noise[f"below.{number}"] if f"below.{number}" in noise else y
+        for number, ways in enumerate(stack):
+            fed = y * noise[below(ways)] if below(ways) in noise else y
             outputs = []
             for layer in ways:
-                own = {name: of(values, layer.prefix) for name, values in (("params", params), ("state", state), ("noise", noise))}
-                out, final = direction(layer, own, fed, valid, runner, through)
-                after |= {f"{layer.prefix}{name}": value[:, :batch] for name, value in final.items()}
+                parts = {name: of(values, layer.prefix) for name, values in (("params", own.params), ("state", own.state), ("noise", noise))}
+                out, final = direction(layer, parts, fed, valid, own.engine, own.through)
+                after |= {f"{layer.prefix}{name}": value for name, value in final.items()}
                 outputs.append((out, next(iter(final.values()))))
             above, ends = joined([out for out, _ in outputs]), joined([end for _, end in outputs])
             y, last = (above + y, ends + last) if self.residual and number else (above, ends)
-        return Answer(self.read(params, y, last, mask, batch), after)
+        return y, last, after
+
+    def decoded(self, own: Own, y: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The same of an encoder on the source steps of y and a decoder on those of the target, which are brought to the front."""
+        encoder, decoder = ([layer for (layer,) in stack] for stack in self.stacks)
+        until, (places, valid) = int(source.sum(0).max()), decoding.order(target)
+        _, _, read = self.carried(self.stacks[0], own, y[:until], source[:until])
+        begun = own._replace(state=decoding.handed(read, encoder, decoder))
+        answered, last, after = self.carried(self.stacks[1], begun, decoding.taken(y, places), valid)
+        return decoding.put_back(answered, places, valid, len(y)), last, read | after
 
     @cached_property
     def block(self) -> int:
@@ -174,7 +216,7 @@ class Network:
 
     def filled(self, state: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
         """States given, and the start of their cell in the rows that fill the batch up."""
-        starts = {f"{layer.prefix}{name}": layer.cell.start.get(name, 0.0) for ways in self.layers for layer in ways for name in layer.cell.state}
+        starts = {f"{layer.prefix}{name}": layer.cell.start.get(name, 0.0) for ways in self.stacks[0] for layer in ways for name in layer.cell.state}
         for name in state:
             if name not in starts:
                 raise ValueError(unknown(name, starts, "state"))
@@ -210,6 +252,11 @@ class Network:
         return torch.baddbmm(bias, value, weight.mT)[..., : self.outputs]
 
 
+def below(ways: tuple[Layer, ...]) -> str:
+    """The name of the mask on what a layer is fed."""
+    return f"below.{ways[0].prefix.removesuffix('.')}"
+
+
 def network(
     cells: Named | Sequence[Named],
     units: int | Sequence[int] = 128,
@@ -224,6 +271,7 @@ def network(
     linear: bool = True,
     init: str = "default",
     frozen: str | Sequence[str] = (),
+    decoder: bool = False,
 ) -> Network:
     """A network of one or more layers; a layer is a cell's name, a callable units -> Cell, or a `Cell`, which has its own units.
 
@@ -233,6 +281,8 @@ def network(
     (4, 8)
     >>> network("lstm(drop=0.25)", 8, inputs=3, outputs=2, init="orthogonal+keep", bidirectional=True).shapes()["readout.w"]
     (2, 16)
+    >>> "1d.i.x" in network(["lstm", "lstm"], 8, inputs=11, outputs=11, readout="every", decoder=True).shapes()
+    True
     """
     listed = [cells] if isinstance(cells, (str, Cell)) or callable(cells) else list(cells)
     widths = [units] * len(listed) if isinstance(units, int) else list(units)
@@ -246,10 +296,16 @@ def network(
         raise ValueError(f"dropout between layers must be from 0 to less than 1, not {dropout!r}")
     if dropout and len(listed) == 1:
         raise ValueError(f"dropout {dropout:g} is between layers, and there is one; dropout inside a cell is asked for by its name, lstm(drop={dropout:g})")
+    if decoder and bidirectional:
+        raise ValueError("a decoder answers step after step from what it said so far, and goes on from the states of an encoder like it: neither can be bidirectional")
+    if decoder and readout != "every":
+        raise ValueError(f"a decoder answers at every step of a target: readout must be 'every', not {readout!r}")
     made = [catalogue.cell(c, u) if isinstance(c, str) else c if isinstance(c, Cell) else c(u) for c, u in zip(listed, widths, strict=True)]
     if residual and len({cell.units for cell in made}) > 1:
         raise ValueError(f"residual links need layers of one width, not {', '.join(str(cell.units) for cell in made)}")
-    net = Network(tuple(made), inputs, outputs, readout, embedding, bidirectional, dropout, residual, linear, init, (frozen,) if isinstance(frozen, str) else tuple(frozen))
+    net = Network(
+        tuple(made), inputs, outputs, readout, embedding, bidirectional, dropout, residual, linear, init, (frozen,) if isinstance(frozen, str) else tuple(frozen), decoder
+    )
     if not linear and outputs > net.width:
         raise ValueError(f"without a linear readout the answer is {outputs} of the last layer's units, and it has {net.width}")
     initial.check(init, made)

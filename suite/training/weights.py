@@ -34,6 +34,7 @@ def save(path: str | Path, net: Network, weights: Mapping[str, Tensor], **about:
         "linear": net.linear,
         "init": net.init,
         "frozen": net.frozen,
+        "decoder": net.decoder,
     }
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
