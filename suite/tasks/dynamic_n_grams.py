@@ -92,7 +92,7 @@ def coded(bits: Tensor, context: int) -> Tensor:
 
 def follow(code: Tensor, bit: Tensor, context: int) -> Tensor:
     """The context after one more bit."""
-    return (2 * code + bit) % 2**context
+    return (2 * code + bit).remainder(2**context)
 
 
 def counted(bits: Tensor, context: int) -> Iterator[Seen]:
