@@ -248,7 +248,7 @@ def export_command(places: tuple[str, ...], out: Path, format_name: str | None, 
     runs, skipped = gather(*places)
     for said in told(skipped):
         click.echo(f"carrousel: {said}", err=True)
-    click.echo(str(write(runs if every else counted(runs), out, form, places)))
+    click.echo(str(write(counted(runs, every=every), out, form, places)))
     return 0
 
 

@@ -241,6 +241,20 @@ def test_a_line_that_is_no_record_is_named_by_its_number(tmp_path):
     assert [reason.partition(":")[0] for _, reason in skipped] == ["line 3", "line 4"]
 
 
+def test_a_line_that_never_ends_is_no_record_and_is_not_held_in_memory(tmp_path, monkeypatch):
+    text = record().text().replace("\n", " ").encode()
+    (tmp_path / "some.jsonl").write_bytes(b"x" * 10 * len(text) + b"\n" + text)
+    monkeypatch.setattr("suite.runs.sources.LIMIT", 2 * len(text))
+    found, skipped = lines(tmp_path / "some.jsonl")
+    assert [run for run, _ in found] == [record()]
+    assert len(skipped) == 5
+
+
+def test_of_one_machine_each_run_counts_once_even_where_every_record_is_asked_for():
+    runs = [record(status="cut off"), record(), record(place=THERE), record()]
+    assert [(run.status, run.where.machine) for run in counted(runs, every=True)] == [("done", HERE.machine), ("done", THERE.machine)]
+
+
 NOTHING = [("none", "there is no"), ("empty", "holds no records"), ("broken", "no record can be read"), ("null", "is neither a folder nor a file")]
 
 

@@ -18,8 +18,8 @@ def jsonl(runs: Sequence[Run], path: Path) -> None:
 
 
 def records(runs: Sequence[Run], path: Path) -> None:
-    """The working form: `runs` of a folder that `carrousel run --out` goes on from. Of records with one name the first stays."""
-    for run in {run.file: run for run in reversed(runs)}.values():
+    """The working form: `runs` of a folder that `carrousel run --out` goes on from."""
+    for run in runs:
         Store(path / "runs").write(run)
 
 

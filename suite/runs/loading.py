@@ -13,6 +13,7 @@ from suite.runs.frame import curves as curves_of
 from suite.runs.frame import frame
 from suite.runs.run import Run
 from suite.runs.sources import counted, gather, told
+from suite.runs.store import uncollected
 
 PLACES = "carrousel.places"  # in a frame's attrs: where its records lie
 TOLD = 5  # skipped files that are named, at most
@@ -25,12 +26,14 @@ def load_runs(*places: str | Path, every: bool = False) -> pd.DataFrame:
     and bytes. Where machines did the same run, one record of it counts (`suite.runs.sources.counted`), unless `every` is
     asked for; a timing counts on each. Files that are no records are named in a warning. ValueError if there is none.
 
-    >>> runs = load_runs("reports/published/quick")  # doctest: +SKIP
-    >>> runs.groupby(["task", "cell"])["test"].agg(["mean", "std", "count"])  # doctest: +SKIP
+    >>> runs = load_runs("reports/published/quick")
+    >>> list(runs.groupby(["task", "cell"])["test"].agg(["mean", "std", "count"]))
+    ['mean', 'std', 'count']
     """
     if not places:
         raise ValueError("give one folder of records, or several")
-    return framed(chosen(places, every), places)
+    with uncollected():
+        return framed(chosen(places, every), places)
 
 
 def curves(source: pd.DataFrame | str | Path | Sequence[str | Path]) -> pd.DataFrame:
@@ -38,6 +41,9 @@ def curves(source: pd.DataFrame | str | Path | Sequence[str | Path]) -> pd.DataF
 
     `source` is a frame of `suite.run` or `suite.load_runs`, or a part of it, whose records are read again; or the folder,
     or several.
+
+    >>> list(curves("reports/published/quick"))
+    ['id', 'task', 'cell', 'seed', 'step', 'loss', 'validation_loss', 'validation']
     """
     if not isinstance(source, pd.DataFrame):
         return curves_of(chosen([source] if isinstance(source, (str, os.PathLike)) else source, every=False))
@@ -61,4 +67,4 @@ def chosen(places: Sequence[str | Path], every: bool) -> list[Run]:
         warnings.warn(line, stacklevel=3)
     if len(skipped) > TOLD:
         warnings.warn(f"skipped {len(skipped) - TOLD} more", stacklevel=3)
-    return runs if every else counted(runs)
+    return counted(runs, every=every)

@@ -72,8 +72,8 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise ValueError(f"'{path}': {reason(error)}") from None
 
 
-def counted(runs: Iterable[Run]) -> list[Run]:
-    """One record a training run, and one a timing and machine: those that count where machines did the same.
+def counted(runs: Iterable[Run], *, every: bool = False) -> list[Run]:
+    """One record a training run, and one a timing and machine: those that count where machines did the same. `every`: one a machine.
 
     A result counts before a record that is none, a finished run before one that diverged, then the machine whose name
     comes first, then the record that was given first. So a seed is never counted twice, and the choice does not depend on
@@ -81,7 +81,7 @@ def counted(runs: Iterable[Run]) -> list[Run]:
     """
     best: dict[tuple[str, str], Run] = {}
     for run in runs:
-        key = (run.id, run.where.machine if run.spec.kind == "speed" else "")
+        key = (run.id, run.where.machine if every or run.spec.kind == "speed" else "")
         if key not in best or _rank(run) < _rank(best[key]):
             best[key] = run
     return list(best.values())
