@@ -5,7 +5,7 @@ from suite.stats.bootstrap import bootstrap_interval, iqm
 from suite.stats.delay import Critical, critical
 from suite.stats.importance import Fanova, Importance, fanova
 from suite.stats.improvement import improvement
-from suite.stats.intervals import Interval, averaged, mean_interval, median_interval, normal_interval, share_interval
+from suite.stats.intervals import Interval, mean_interval, median_interval, normal_interval, share_interval
 from suite.stats.profiles import Profile, profile
 from suite.stats.ranks import Pair, Ranking, holm, ranking
 from suite.stats.reaching import Median, Reaching, reaching, updates_to
@@ -25,7 +25,6 @@ __all__ = [
     "Reaching",
     "Verdict",
     "Welch",
-    "averaged",
     "best_of",
     "best_share",
     "bootstrap_interval",

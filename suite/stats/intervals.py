@@ -1,4 +1,4 @@
-"""Intervals at 95 %: of a mean over seeds, of a share of answers, of a median of timings, of a mean over tasks."""
+"""Intervals at 95 %: of a mean over seeds, of a share of answers, of a median of timings."""
 
 from __future__ import annotations
 
@@ -65,18 +65,3 @@ def median_interval(values: Sequence[float]) -> Interval:
     ordered, n = np.sort(values), len(values)
     below = max(int(stats.binom.ppf(0.025, n, 0.5)), 1) - 1
     return Interval(float(np.median(ordered)), float(ordered[below]), float(ordered[n - 1 - below]), n)
-
-
-def averaged(parts: Sequence[Interval]) -> Interval:
-    """The mean of independent figures, each with its own interval: distances to the limits are squared and added (Zou & Donner 2008).
-
-    Unlike a bootstrap it keeps its width where every part lies at the end of its scale; n is the sum.
-
-    >>> averaged([Interval(0.5, 0.3, 0.7, 10), Interval(1.0, 0.8, 1.0, 10)])
-    Interval(center=0.75, low=0.60..., high=0.85, n=20)
-    """
-    if not parts:
-        raise ValueError("there is no interval to take the mean of")
-    center, low, high = (np.array([getattr(part, name) for part in parts]) for name in ("center", "low", "high"))
-    mean, below, above = float(center.mean()), float(np.linalg.norm(center - low)), float(np.linalg.norm(high - center))
-    return Interval(mean, mean - below / len(parts), mean + above / len(parts), sum(part.n for part in parts))

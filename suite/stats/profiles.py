@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from suite.stats.intervals import Interval, averaged, share_interval
+from suite.stats.intervals import Interval, share_interval
 from suite.stats.samples import sample, samples
 
 
@@ -23,12 +23,14 @@ def profile(strata: Sequence[ArrayLike], thresholds: ArrayLike | None = None) ->
     """The mean over tasks of the share of runs whose score is above a threshold; one list of scores a task, higher is better.
 
     Where no thresholds are given they are the scores themselves. The interval holds at each threshold by itself: Wilson's
-    of every task's share, put together by `averaged`. A bootstrap has no width where all runs of a task are on one side.
+    (1927) of all runs together, which is at least as wide as it must be, for runs of one task are more alike than that. It
+    keeps its width where all runs are on one side, where a bootstrap has none.
 
     >>> profile([[0.2, 0.8], [0.6, 0.8]], [0.5])
     Profile(thresholds=(0.5,), shares=(Interval(center=0.75, low=0.3..., high=0.9..., n=4),))
     """
     parts = samples(strata)
     found = np.unique(np.concatenate(parts)) if thresholds is None else np.sort(sample(thresholds, what="thresholds"))
-    shares = tuple(averaged([share_interval(float((part > level).mean()), len(part)) for part in parts]) for level in found)
-    return Profile(tuple(map(float, found)), shares)
+    worth = int(len(parts) ** 2 / sum(1 / len(part) for part in parts) + 1e-9)  # as many runs of one task would vary as much
+    above = [float(np.mean([(part > level).mean() for part in parts])) for level in found]
+    return Profile(tuple(map(float, found)), tuple(share_interval(share, worth)._replace(n=sum(map(len, parts))) for share in above))
