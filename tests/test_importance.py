@@ -94,6 +94,7 @@ def test_names_are_equal_pieces_and_the_same_seed_gives_the_same_forest():
     noisy = np.random.default_rng(2).random(36) + scores
     first, again, other = (fanova(trials, noisy, np.random.default_rng(seed)).shares() for seed in (0, 0, 1))
     assert first == again != other
+    assert [each.share for each in first] == sorted((each.share for each in first), reverse=True)
 
 
 def test_noise_is_told_by_the_fit(rng):

@@ -142,6 +142,7 @@ def test_a_ranking_separates_what_differs_and_says_what_it_cannot(rng):
     found = ours.ranking(scores)
     assert found.cliques == (tuple(sorted(("good", "also"), key=list(found.ranks).index)),)
     assert sum(rank.center for rank in found.ranks.values()) == pytest.approx(6)
+    assert all(1 <= rank.low <= rank.center <= rank.high <= 3 for rank in found.ranks.values())
     assert next(iter(ours.ranking(scores, better="lower").ranks)) == "bad"
     few = ours.ranking({name: values[:5] for name, values in scores.items()})
     assert few.least > 0.05
@@ -168,6 +169,10 @@ def test_hedges_effect_by_hand():
     pooled = math.sqrt(5 / 3)
     assert found.center == pytest.approx(1 / pooled * (1 - 3 / (4 * 6 - 1)), rel=0.003)  # the usual approximation of the factor
     assert found.low < 0 < found.high
+    many = np.linspace(-1.7, 1.7, 400)
+    large = ours.welch(many + 0.5, many).effect
+    half = 1.96 * math.sqrt(800 / 400**2 + large.center**2 / 1600)
+    assert (large.low, large.high) == pytest.approx((large.center - half, large.center + half), abs=0.005)
     assert below(100.0, 2, -50.0) == 1.0
     assert ours.welch([1e6, 1e6 + 1, 1e6 + 2], [0.0, 1.0, 2.0]).effect.low > 1e5
 
@@ -180,11 +185,13 @@ def test_no_spread_is_no_error():
 def test_variants_keep_the_best_tenth_by_validation_and_are_corrected(rng):
     validation = rng.random(200)
     assert list(ours.best_share(validation, np.arange(200.0), better="lower")) == [float(k) for k in np.argsort(validation)[:20]]
-    trials = {name: (validation, validation + shift) for name, shift in (("lstm", 0.0), ("nfg", -0.5), ("cifg", 0.0), ("np", 0.01))}
+    trials = {name: (validation, validation + shift) for name, shift in (("lstm", 0.0), ("nfg", -0.5), ("cifg", 0.0), ("np", 0.015))}
     found = ours.variants(trials, "lstm")
     assert set(found) == {"nfg", "cifg", "np"}
     assert found["nfg"].adjusted == pytest.approx(3 * found["nfg"].p)
     assert found["nfg"].difference.n == 40
+    assert found["np"].adjusted == pytest.approx(3 * found["np"].p)
+    assert 0.01 < found["np"].p < 0.3
     assert (found["nfg"].adjusted < 0.05, found["cifg"].p) == (True, 1.0)
 
 

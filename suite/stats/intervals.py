@@ -27,6 +27,9 @@ class Interval(NamedTuple):
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Student's interval of the mean (Student 1908); None for fewer than two values, for one has no spread.
 
+    It holds the mean of normal scores in 95 % of experiments, that of skewed scores or of scores close to 1 in 86 to 93 % at
+    5 to 20 runs (docs/statistics.md).
+
     >>> mean_interval([1.0, 2.0, 3.0])
     Interval(center=2.0, low=-0.48..., high=4.48..., n=3)
     """
@@ -39,6 +42,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
 def share_interval(share: float, n: int) -> Interval:
     """Wilson's interval of a share of n answers (Wilson 1927).
+
+    At 5 to 20 answers it holds shares of 0.5 and 0.8 in 94 to 98 % of experiments, 0.95 in 91 to 97 %.
 
     >>> share_interval(0.5, 100)
     Interval(center=0.5, low=0.40..., high=0.59..., n=100)
@@ -58,6 +63,8 @@ def normal_interval(mean: float, deviation: float, n: int) -> Interval:
 
 def median_interval(values: Sequence[float]) -> Interval:
     """The median and its interval from order statistics (binomial, no assumption of shape); the range if n < 6.
+
+    It holds the median in 94 % of experiments at n = 5, in 95 % or more from n = 6 on, whatever the shape.
 
     >>> median_interval([3.0, 1.0, 2.0, 5.0, 4.0, 6.0, 7.0])
     Interval(center=4.0, low=1.0, high=7.0, n=7)

@@ -34,8 +34,9 @@ class Ranking(NamedTuple):
 
     friedman    its p; None for two cells, for which it is not defined
     cliques     cells next to each other in rank, none of which is separated from another: the bars of the diagram
-    least       the smallest adjusted p that so many blocks and pairs allow: above 0.05 nothing can be separated
+    least       the smallest adjusted p that so many blocks and pairs allow: not below alpha, nothing can be separated
     n           blocks
+    alpha       the level of the pairs
     """
 
     ranks: dict[str, Interval]
@@ -44,6 +45,7 @@ class Ranking(NamedTuple):
     cliques: tuple[tuple[str, ...], ...]
     least: float
     n: int
+    alpha: float
 
 
 def ranking(scores: Mapping[str, ArrayLike], better: Better = "higher", alpha: float = 0.05) -> Ranking:
@@ -57,14 +59,15 @@ def ranking(scores: Mapping[str, ArrayLike], better: Better = "higher", alpha: f
     """
     table = rising(blocks(scores), better)
     places = stats.rankdata(-table, axis=1)
-    spread = {cell: mean_interval(places[:, k]) for k, cell in enumerate(scores)}
-    ranks = {cell: interval for cell, interval in sorted(spread.items(), key=lambda item: item[1].center if item[1] else 0.0) if interval}
+    spread = [(cell, mean_interval(places[:, k])) for k, cell in enumerate(scores)]
+    within = {cell: rank._replace(low=max(rank.low, 1.0), high=min(rank.high, float(len(scores)))) for cell, rank in spread if rank}
+    ranks = dict(sorted(within.items(), key=lambda item: item[1].center))
     couples = list(combinations(range(len(scores)), 2))
     alone = [signed_ranks(table[:, a], table[:, b]) for a, b in couples]
     names = list(scores)
     pairs = tuple(Pair(names[a], names[b], p, q, len(table)) for (a, b), p, q in zip(couples, alone, holm(alone), strict=True))
     apart = {frozenset((pair.a, pair.b)) for pair in pairs if pair.adjusted < alpha}
-    return Ranking(ranks, friedman(table), pairs, cliques(list(ranks), apart), min(1.0, len(pairs) * 2.0 ** (1 - len(table))), len(table))
+    return Ranking(ranks, friedman(table), pairs, cliques(list(ranks), apart), min(1.0, len(pairs) * 2.0 ** (1 - len(table))), len(table), alpha)
 
 
 def friedman(table: Array) -> float | None:
