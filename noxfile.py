@@ -45,9 +45,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def exhaustive(session: nox.Session) -> None:
-    """The long forms of the tests."""
-    install(session, "test")
+    """The long forms of the tests, and the one that needs another implementation to compare with."""
+    install(session, "test", "exhaustive")
     session.run("pytest", "-q", "-m", "exhaustive", *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "-q", "tests/test_importance.py", env=ONE_THREAD)
 
 
 @nox.session
