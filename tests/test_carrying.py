@@ -141,9 +141,11 @@ def reported(terminal):
     with Reporter(10.0, 4, console) as reporter:
         job = Job("train", {}, label="adding lstm x 2", weight=4.0, progress=0.5, begun=0.25)
         reporter.moved([job])
-        reporter.finish(4.0, ["one: done", "two [red]: failed: it died"], failed=1)
+        time.sleep(0.2)
         reporter.moved([])
-        summary = reporter.summary(2, "0:10 min left")
+        reporter.finish(4.0, ["one: done", "two [red]: failed: it died"], failed=1)
+        reporter.moved([job, job])
+        summary = reporter.summary()
     return out.getvalue(), summary
 
 
@@ -153,12 +155,12 @@ def test_progress_is_plain_lines_where_there_is_no_terminal():
     assert first.startswith("[1/4] one: done; 1 failed, 0:00 min left")
     assert second.startswith("[2/4] two [red]: failed: it died; 1 failed, ")
     assert "\x1b" not in said
-    assert summary == "2 of 4 runs done, 2 jobs running, 1 failed, 0:10 min left"
+    assert summary == "1 of 4 runs done, 1 failed, 2 under way, 0:00 min left"
 
 
 def test_progress_is_a_live_view_on_a_terminal():
     said, _ = reported(terminal=True)
-    assert "0 of 4 runs done, 1 jobs running, 0 failed" in said
+    assert "0 of 4 runs done, 0 failed, 1 under way" in said
     assert "adding lstm x 2" in said
     assert "[1/4] one: done" in said
 
@@ -167,12 +169,16 @@ def test_the_time_left_follows_from_work_done_here(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("suite.launch.progress.time.monotonic", lambda: now[0])
     reporter = Reporter(10.0, 2, Console(file=io.StringIO()))
-    assert reporter.left(0.0, 0.0) == "time left unknown"
+    assert reporter.left() == "time left unknown"
     now[0] += 60
-    assert reporter.left(4.0, 3.0) == "6:00 min left"  # a checkpoint spared 3: 1 took a minute, 6 are left
+    job = Job("train", {}, weight=4.0, begun=0.75, progress=1.0)
+    reporter.moved([job])
+    assert reporter.left() == "6:00 min left"  # a checkpoint spared 3: 1 took a minute, 6 are left
+    reporter.moved([])
     reporter.finish(4.0, [], spared=3.0)
-    assert reporter.left(0.0, 0.0) == "6:00 min left"
-    assert reporter.left(6.0, 0.0) == "0:00 min left"
+    assert reporter.left() == "6:00 min left"
+    reporter.moved([Job("train", {}, weight=6.0, begun=0.0, progress=1.0)])
+    assert reporter.left() == "0:00 min left"
 
 
 @pytest.mark.parametrize(("read", "text"), [(limits.seconds, "soon"), (limits.seconds, "-3m"), (limits.seconds, "0"), (limits.seconds, "3x"), (limits.size, "4 apples"), (limits.size, ""), (limits.size, "0G")])

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Column
 
 
 class Working(Protocol):
@@ -27,14 +28,16 @@ class Reporter:
         self.total, self.runs = max(total, 1e-9), runs
         self.done = self.spared = 0.0
         self.finished = self.failed = 0
+        self.running: list[Working] = []
         self.start = time.monotonic()
         self.console = console or Console(stderr=True, emoji=False)
         self.bar: Progress | None = None
         self.rows: dict[int, TaskID] = {}
         if self.console.is_terminal and runs:
-            columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-            self.bar = Progress(*columns, console=self.console, transient=True)
-            self.whole = self.bar.add_task(self.summary(0, self.left(0.0, 0.0)), total=1.0)
+            words = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+            share = TextColumn("{task.percentage:>3.0f} %", table_column=Column(min_width=5, no_wrap=True))
+            self.bar = Progress(SpinnerColumn(), BarColumn(10), share, words, console=self.console, transient=True, expand=True)
+            self.whole = self.bar.add_task(self.summary(), total=1.0)
 
     def __enter__(self) -> Self:
         if self.bar:
@@ -46,13 +49,11 @@ class Reporter:
             self.bar.stop()
 
     def moved(self, running: Sequence[Working]) -> None:
-        """Some jobs are under way: the whole, and a row for each."""
+        """What is under way now: the whole, and a row for each."""
+        self.running = list(running)
         if not self.bar:
             return
-        inside = sum(job.weight * job.progress for job in running)
-        spared = sum(job.weight * (job.begun or 0.0) for job in running)
-        text = self.summary(len(running), self.left(inside, spared))
-        self.bar.update(self.whole, completed=min((self.done + inside) / self.total, 1.0), description=text)
+        self.bar.update(self.whole, completed=min(self._done() / self.total, 1.0), description=self.summary())
         for gone in set(self.rows) - {id(job) for job in running}:
             self.bar.remove_task(self.rows.pop(gone))
         for job in running:
@@ -65,20 +66,24 @@ class Reporter:
         self.done, self.spared, self.failed = self.done + weight, self.spared + spared, self.failed + failed
         for line in lines:
             self.finished += 1
-            notes = [f"{self.failed} failed"] * bool(self.failed) + [self.left(0.0, 0.0)]
+            notes = [f"{self.failed} failed"] * bool(self.failed) + [self.left()]
             self.say(f"[{self.finished}/{self.runs}] {line}; {', '.join(notes)}")
 
     def say(self, text: str) -> None:
         """A line above the live view, or just a line."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def summary(self, running: int, left: str) -> str:
+    def summary(self) -> str:
         """Where the whole stands, in words."""
-        return f"{self.finished} of {self.runs} runs done, {running} jobs running, {self.failed} failed, {left}"
+        return f"{self.finished - self.failed} of {self.runs} runs done, {self.failed} failed, {len(self.running)} under way, {self.left()}"
 
-    def left(self, inside: float, spared: float) -> str:
-        """The time left in words; `inside` is the weight done in jobs still running, `spared` what of it they were resumed at."""
-        worked, rest = self.done + inside - self.spared - spared, max(self.total - self.done - inside, 0.0)
+    def _done(self) -> float:
+        return self.done + sum(job.weight * job.progress for job in self.running)
+
+    def left(self) -> str:
+        """The time left in words, from what was done here and in what time."""
+        spared = self.spared + sum(job.weight * (job.begun or 0.0) for job in self.running)
+        worked, rest = self._done() - spared, max(self.total - self._done(), 0.0)
         if worked <= 0.0:
             return "time left unknown"
         return f"{clock((time.monotonic() - self.start) * rest / worked)} left"

@@ -168,11 +168,10 @@ def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter
     pool = Pool(workers, limits=limits)
     with cut_off(kept, lambda: [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]), pool:
         for outcome in attempts(pool, jobs, limits.retries):
-            if outcome.kind == "progress":
-                reporter.moved([job for _, job in pool.running.values()])
-            elif outcome.job.name == "baselines":
+            reporter.moved([job for _, job in pool.running.values()])
+            if outcome.job.name == "baselines" and outcome.kind != "progress":
                 _keep_baselines(outcome, kept, reporter)
-            else:
+            elif outcome.kind != "progress":
                 _keep_runs(outcome, kept, reporter)
 
 
