@@ -45,7 +45,7 @@ class Manifest:
     package: str
     licence: str
     paper: str
-    columns: Mapping[str, str]  # column -> "image", "label", "text" or "roll"
+    columns: Mapping[str, str]  # column -> "image", "label", "integer", "text" or "roll"
     splits: Mapping[str, Split]
     repository: str = ""  # owner/name on GitHub
     commit: str = ""

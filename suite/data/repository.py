@@ -1,14 +1,17 @@
-"""Rows from one file of a public repository, pinned by commit: a text cut into three, or MATLAB cells of piano rolls.
+"""Rows from one file of a public repository, pinned by commit: a text cut into three, MATLAB cells of piano rolls, or a CSV file.
 
     input.txt         the first 90 % of the characters train, the next 5 % validate, the last 5 % test: one row each
     JSB_Chorales.mat  traindata, validdata, testdata: cells of (frames, 88) zeros and ones, one row a tune
+    Airline.csv       a heading, then a row a line; its columns are those of the manifest, in their order
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.error import HTTPError
 
@@ -45,8 +48,10 @@ def rows(manifest: Manifest, split: str, content: bytes) -> Rows:
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if manifest.md5 and found != manifest.md5:
         raise DataError(f"{manifest.name}: the file at {where} is not the published one: expected md5 {manifest.md5}, found {found}")
-    (column,) = manifest.columns
     try:
+        if manifest.path.endswith(".csv"):
+            return table(content.decode(), manifest.columns)
+        (column,) = manifest.columns
         values = matlab(content, split) if manifest.path.endswith(".mat") else [cut(content.decode(), split)]
     except Exception as error:  # whatever a parser makes of bytes that nobody has checked
         raise DataError(f"{manifest.name}: cannot read {where}: {type(error).__name__}: {' '.join(str(error).split())[:160]}") from None
@@ -62,6 +67,16 @@ def cut(text: str, split: str) -> str:
     train = int(len(text) * 0.9)
     validation = train + int((len(text) - train) * 0.5)
     return {"train": text[:train], "validation": text[train:validation], "test": text[validation:]}[split]
+
+
+def table(text: str, columns: Mapping[str, str]) -> Rows:
+    r"""The rows of a CSV file; a column that the manifest calls integer holds integers.
+
+    >>> table("Date,Passengers\n1949-01,112\n", {"month": "text", "passengers": "integer"})
+    [{'month': '1949-01', 'passengers': 112}]
+    """
+    _, *lines = csv.reader(io.StringIO(text), strict=True)
+    return [{name: int(cell) if kind == "integer" else cell for (name, kind), cell in zip(columns.items(), line, strict=True)} for line in lines]
 
 
 def matlab(content: bytes, split: str) -> list[list[list[int]]]:

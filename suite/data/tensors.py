@@ -70,7 +70,7 @@ def _sum(found: Columns) -> str:
 
 
 def decode(about: Manifest, split: str) -> Columns:
-    """Rows to tensors: images (N, height, width) uint8, labels int64, texts as bytes, piano rolls (frames, 88) uint8 of zeros and ones."""
+    """Rows to tensors: images (N, height, width) uint8, labels and integers int64, texts as bytes, piano rolls (frames, 88) uint8 of zeros and ones."""
     rows = list(hub.rows(about, split))
     decoded: Columns = {}
     for column, kind in about.columns.items():
@@ -107,7 +107,7 @@ def _rolls(column: str, values: list[Any]) -> Columns:
     return {column: roll, f"{column}.ends": torch.tensor([len(tune) for tune in values], dtype=torch.int64).cumsum(0)}
 
 
-DECODERS: dict[str, Callable[[str, list[Any]], Columns]] = {"image": _images, "label": _labels, "text": _texts, "roll": _rolls}
+DECODERS: dict[str, Callable[[str, list[Any]], Columns]] = {"image": _images, "label": _labels, "integer": _labels, "text": _texts, "roll": _rolls}
 
 
 def texts(found: Columns, column: str = "text") -> Iterable[str]:

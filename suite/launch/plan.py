@@ -16,6 +16,7 @@ from suite.runs.spec import SpeedSpec, TrainSpec, shared
 from suite.tasks import Task
 from suite.training.decoding import decodes
 from suite.training.fit import carries
+from suite.training.free_running import feeds_back
 from suite.training.group import network_of
 
 TURNS = 6  # contestants that take turns in one process, beside torch.nn's layers: a drift hits them alike, and memory is bounded
@@ -109,6 +110,8 @@ def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | 
         if task.tokens and not spec.embedding:
             filled["embedding"] = spec.units
         carries(task, spec.bidirectional, spec.stateful, spec.reset_every)
+        if task.feedback:
+            feeds_back(task, spec.bidirectional, spec.decoder)
         whole = spec.model_copy(update=filled)
         misfit = unfit(network_of(whole.model_copy(update={"frozen": ()}), task.inputs, task.outputs).shapes)
         if misfit is None:

@@ -26,14 +26,15 @@ class Layer(NamedTuple):
 
 def checked(x: Tensor, mask: Tensor | None, tokens: bool) -> Tensor:
     """The mask of x, all true where there is none, once both are what they must be."""
-    if x.ndim != (2 if tokens else 3) or 0 in x.shape:
+    if x.ndim not in ((2,) if tokens else (3, 4)) or 0 in x.shape:
         raise ValueError(f"x must be {'tokens (time, batch)' if tokens else '(time, batch, inputs)'}, each 1 or more, not {tuple(x.shape)}")
     if tokens == x.is_floating_point():
         raise ValueError(f"x must be {'integers, for the network embeds tokens' if tokens else 'floating, for the network has no embedding'}, not {x.dtype}")
+    shape = (len(x), x.shape[1 if tokens else -2])
     if mask is None:
-        return torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-    if mask.dtype != torch.bool or mask.shape != x.shape[:2]:
-        raise ValueError(f"mask must be bool of shape {tuple(x.shape[:2])}, (time, batch) as x is, not {mask.dtype} {tuple(mask.shape)}")
+        return torch.ones(shape, dtype=torch.bool, device=x.device)
+    if mask.dtype != torch.bool or mask.shape != shape:
+        raise ValueError(f"mask must be bool of shape {shape}, (time, batch) as x is, not {mask.dtype} {tuple(mask.shape)}")
     return mask
 
 
@@ -70,7 +71,7 @@ def padded(x: Tensor, mask: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
     missing = -mask.shape[1] % multiple
     if not missing:
         return x, mask
-    rows = (0, 0) * (x.ndim - 2) + (0, missing)
+    rows = (0, 0) * (x.ndim > 2) + (0, missing)
     return functional.pad(x, rows), functional.pad(mask, (0, missing), value=True)
 
 

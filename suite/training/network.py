@@ -160,7 +160,7 @@ class Network:
         asked: Tensor | None = None,
         through: Unroll = unroll,
     ) -> Answer:
-        """The answer to x (T, B, I) or tokens (T, B), and the states after it.
+        """The answer to x (T, B, I) or tokens (T, B), and the states after it; x may be (T, R, B, I), another for each replica.
 
         mask     (T, B) bool, true where x is
         engine   one, or the name of one; `best` is the first that refuses no cell
@@ -175,7 +175,7 @@ class Network:
         x, mask = padded(x, mask, self.block)
         rows = mask.shape[1] - batch
         own = Own(params, self.filled(state or {}, rows), self.masked(noise or {}, params, rows), runner, through)
-        y = embed(params["embedding.w"], x) if self.embedding else x.unsqueeze(1)
+        y = embed(params["embedding.w"], x) if self.embedding else x if x.ndim == 4 else x.unsqueeze(1)
         if self.decoder:
             y, last, after = self.decoded(own, y, *(alike(steps, rows) for steps in decoding.parts(given, asked)))
         else:
