@@ -212,7 +212,7 @@ def test_manifests_are_complete(name):
 
 
 def test_an_unknown_manifest_is_named():
-    with pytest.raises(ValueError, match="no manifest for data set 'cifar'; there are digits, iam-ondb, imdb, japanese-vowels, "):
+    with pytest.raises(ValueError, match=r"no manifest for data set 'cifar'; there are .*digits, .*imdb, .*jsb, .*mnist, "):
         manifest("cifar")
 
 

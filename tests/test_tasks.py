@@ -13,9 +13,10 @@ from suite.tasks import TASKS, Batch
 from suite.tasks.conformance import PROPERTIES
 from suite.tasks.images import digits_split, mnist_split
 
-SMALL = {"parity": {"length": 8}, "adding": {"length": 6}, "temporal-order": {"length": 20}, "imdb": {"length": 80, "words": 2000}}
+SMALL = {"parity": {"length": 8}, "adding": {"length": 6}, "temporal-order": {"length": 20}, "imdb": {"length": 80, "words": 2000}, "sine": {"length": 40}, "arfima": {"length": 30}}
 VARIANTS = ["parity(length=8, supervision='every')", "parity(length=8, lengths='random')", "parity(length=8, lengths='random', supervision='every')"]
-ASKED = [*TASKS, *VARIANTS]
+FED_BACK = ["sine(length=40, mode='free')"]
+ASKED = [*TASKS, *VARIANTS, *FED_BACK]
 
 PINNED = {  # SHA-256 of x, y and mask of the first 1,000 training examples; a change of one raises the task's version
     "digits-rows": "digits-rows v1 456834552b08aca6",
@@ -55,6 +56,10 @@ PINNED = {  # SHA-256 of x, y and mask of the first 1,000 training examples; a c
     "associative-recall": "associative-recall(bits=6, item=3, items=6) v1 25367a03bc3c1f52",
     "dynamic-n-grams": "dynamic-n-grams(context=5, length=200) v1 985c686096beb175",
     "priority-sort": "priority-sort(bits=8, given=20, returned=16) v1 9841350813e860fc",
+    "sine": "sine(length=40, mode='next') v1 9bccaf4df2830e54",
+    "airline": "airline(length=24) v1 8fc4948b35d40a86",
+    "arfima": "arfima(ar=(), d=0.4, length=30, ma=()) v1 7364d2e417c3eb72",
+    "sine(length=40, mode='free')": "sine(length=40, mode='free') v1 9bccaf4df2830e54",
     "parity(length=8, supervision='every')": "parity(length=8, lengths='fixed', supervision='every') v1 dc69e856ae26a03c",
     "parity(length=8, lengths='random')": "parity(length=8, lengths='random', supervision='last') v1 935761d4278e2252",
     "parity(length=8, lengths='random', supervision='every')": "parity(length=8, lengths='random', supervision='every') v1 61d08be4b321fcde",

@@ -5,14 +5,16 @@
     pendigits.tra     a digit a line, see `suite.data.formats`, as is each of the next two
     …_TRAIN.ts        a labelled series a line
     recordings/       sound files, fetched with the whole repository at that commit as one archive
+    Airline.csv       a heading, then a row a line; months and passengers
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.error import HTTPError
 
 import numpy as np
@@ -75,6 +77,16 @@ def cut(text: str, split: str) -> str:
     return {"train": text[:train], "validation": text[train:validation], "test": text[validation:]}[split]
 
 
+def table(text: str, columns: Mapping[str, Callable[[str], str | int]]) -> Rows:
+    r"""The rows of a CSV file below its heading, under names of ours and made into what they hold.
+
+    >>> table("Date,Passengers\n1949-01,112\n", {"month": str, "passengers": int})
+    [{'month': '1949-01', 'passengers': 112}]
+    """
+    _, *lines = csv.reader(io.StringIO(text), strict=True)
+    return [{name: kind(cell) for (name, kind), cell in zip(columns.items(), line, strict=True)} for line in lines]
+
+
 def matlab(content: bytes, split: str) -> list[list[list[int]]]:
     """The tunes of a split, each frame as the ascending list of the MIDI notes that sound in it."""
     from scipy.io import loadmat
@@ -90,6 +102,7 @@ READERS: dict[str, Callable[[bytes, str, str], Rows]] = {
     ".mat": lambda content, split, path: [{"sequence": tune} for tune in matlab(content, split)],
     ".tra": lambda content, split, path: formats.pen(content.decode()),
     ".tes": lambda content, split, path: formats.pen(content.decode()),
+    ".csv": lambda content, split, path: table(content.decode(), {"month": str, "passengers": int}),
     ".ts": lambda content, split, path: formats.series(content.decode()),
     "/": formats.recordings,
 }

@@ -70,7 +70,7 @@ def _sum(found: Columns) -> str:
 
 
 def decode(about: Manifest, split: str) -> Columns:
-    """Rows to tensors: images (N, height, width) uint8, labels int64, texts as bytes, piano rolls (frames, 88) uint8 of zeros and ones.
+    """Rows to tensors: images (N, height, width) uint8, labels and integers int64, texts as bytes, piano rolls (frames, 88) uint8 of zeros and ones.
 
     A signal is int16 (samples,), a series float64 (steps, I), frames are float32 (steps, I), classes int64 (steps,).
     """
@@ -124,6 +124,7 @@ def _joined(kind: type[np.generic]) -> Callable[[str, list[Any]], Columns]:
 DECODERS: dict[str, Callable[[str, list[Any]], Columns]] = {
     "image": _images,
     "label": _labels,
+    "integer": _labels,
     "text": _texts,
     "roll": _rolls,
     "signal": _joined(np.int16),

@@ -17,6 +17,7 @@ from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec, shared
 from suite.tasks import Task
 from suite.training.decoding import decodes
 from suite.training.fit import carries
+from suite.training.free_running import feeds_back
 from suite.training.group import network_of
 from suite.training.noise import check as check_noise
 
@@ -183,6 +184,8 @@ def networked(spec: TrainSpec, task: Task, made: Sequence[tuple[Cell, str, str]]
     if task.tokens and not spec.embedding:
         filled["embedding"] = spec.units
     carries(task, spec.bidirectional, spec.stateful, spec.reset_every)
+    if task.feedback:
+        feeds_back(task, spec.bidirectional, spec.decoder)
     check_noise([spec.input_noise], task.tokens, spec.task)
     whole = spec.model_copy(update=filled)
     cells = [made[0][0]] * spec.layers + [cell for cell, _, _ in made[1:]]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from suite.tasks.adding import adding
+from suite.tasks.airline import airline
+from suite.tasks.arfima import arfima
 from suite.tasks.associative_recall import associative_recall
 from suite.tasks.chunker import chunker
 from suite.tasks.continual_reber import continual_reber
@@ -23,6 +25,7 @@ from suite.tasks.priority_sort import priority_sort
 from suite.tasks.reber import reber
 from suite.tasks.repeat_copy import repeat_copy
 from suite.tasks.reverse import reverse
+from suite.tasks.sine import sine
 from suite.tasks.sort_digits import sort_digits
 from suite.tasks.spoken_digits import spoken_digits
 from suite.tasks.task import Batch, Source, Task
@@ -70,6 +73,9 @@ TASKS: dict[str, Callable[..., Task]] = {
     "associative-recall": associative_recall,
     "dynamic-n-grams": dynamic_n_grams,
     "priority-sort": priority_sort,
+    "sine": sine,
+    "airline": airline,
+    "arfima": arfima,
     "reverse": reverse,
     "sort-digits": sort_digits,
     "translation": translation,

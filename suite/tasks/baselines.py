@@ -27,6 +27,8 @@ TUNE = 60  # answers of a stored sequence that a model is fitted on, evenly spre
 LOOK = 2e8  # numbers read, or given as outputs, after which a test split has been seen enough
 FIT, TEST = 64, 256  # sequences at a time: test examples are those that cells are scored on
 
+AUTOREGRESSIVE = (1, 5, 10)  # values of a series that its next one is a linear function of
+
 WITHOUT_ORDER = ("bag of inputs",)  # a task that these solve asks for no memory of order; a summary holds the last input too
 
 
@@ -54,9 +56,11 @@ class Seer:
 def baselines(task: Task) -> list[Baseline]:
     """Every trivial baseline of a task, fitted on training examples and scored on the test split."""
     link = constants.link(task, _first(task))
-    answering, whole = {"best constant": _constant(task, link)}, set()
+    answering: dict[str, Callable[[Batch], Tensor]] = {"best constant": _constant(task, link)}
+    whole = set()
     for seer, model in _fit(task):
-        answering[seer.name] = partial(_answer, task, seer, model, link)
+        answer: Callable[[Batch], Tensor] = partial(_answer, task, seer, model, link)
+        answering[seer.name] = partial(_fed_back, task, answer) if task.feedback else answer
         whole |= {seer.name} if seer.whole else set()
     scored: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in answering}
     looked = 0.0
@@ -76,7 +80,10 @@ def without_order(task: Task, found: Iterable[Baseline]) -> list[str]:
 
 
 def seers(task: Task, longest: int) -> list[Seer]:
-    """The baselines that fit a task, whose longest sequence is known."""
+    """The baselines that fit a task, whose longest sequence is known; of one that feeds outputs back, those that go on from what they said."""
+    lagged = [Seer(f"AR({n})", partial(features.lags, task, steps=n), models.least_squares) for n in AUTOREGRESSIVE] * is_series(task)
+    if task.feedback:
+        return lagged
     if task.tokens and task.answer == "class":
         counted = [Seer("last input", lambda b: features.tokens(b)[:, :1].numpy(), models.counts, TOKENS), Seer("last two inputs", lambda b: features.tokens(b).numpy(), models.counts, TOKENS)]
         if task.inputs > features.VOCABULARY:
@@ -85,6 +92,7 @@ def seers(task: Task, longest: int) -> list[Seer]:
         counted = [Seer("last input", partial(features.last, task), models.linear), Seer("last two inputs", partial(features.last_two, task), models.linear)]
     found = [
         *counted,
+        *lagged,
         Seer("bag of inputs", partial(features.bag, task), models.linear),
         Seer("linear on a summary", partial(features.summary, task), models.linear),
         Seer("network on the last two inputs", partial(features.last_two, task), models.network),
@@ -94,6 +102,11 @@ def seers(task: Task, longest: int) -> list[Seer]:
     if longest * task.inputs <= features.WINDOW:
         found += [Seer(f"{kind} on the whole sequence", partial(features.window, task, steps=longest), fit, whole=True) for kind, fit in (("linear", models.linear), ("network", models.network))]
     return found
+
+
+def is_series(task: Task) -> bool:
+    """Whether a number is asked of numbers of one kind, as the next value of a series is."""
+    return task.inputs == task.outputs == 1 and task.answer == "number" and not task.tokens and task.metric is scores.squared_error
 
 
 def _fit(task: Task) -> Iterator[tuple[Seer, models.Model]]:
@@ -128,6 +141,14 @@ def _answer(task: Task, seer: Seer, model: models.Model, link: constants.Link, b
     seen = seer.sees(batch)
     found = model(seen.numpy() if isinstance(seen, Tensor) else seen)
     return found if task.answer == "class" else link(found)
+
+
+def _fed_back(task: Task, answer: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
+    """What a baseline answers that is given x up to a step and then what it said itself."""
+    x = batch.x.clone()
+    for step in range(task.feedback, len(x)):
+        x[step] = constants.placed(task, batch, answer(batch._replace(x=x)))[step - 1, 0]
+    return answer(batch._replace(x=x))
 
 
 def _constant(task: Task, link: constants.Link) -> Callable[[Batch], Tensor]:

@@ -43,6 +43,7 @@ def shapes(task: Task) -> str:
             assert 0 <= int(batch.x.min()) <= int(batch.x.max()) < task.inputs, f"{split}: tokens must lie in 0 … {task.inputs - 1}"
         assert batch.x.isfinite().all(), f"{split}: x has values that are not finite"
         _answers(task, batch, split)
+        _fed_back(task, batch, split)
     return f"x {tuple(batch.x.shape)}, y {tuple(batch.y.shape)}"
 
 
@@ -60,6 +61,19 @@ def _answers(task: Task, batch: Batch, split: str) -> None:
     assert found.isfinite().all(), f"{split}: answers asked must be finite"
     if task.per == "sequence" and task.supervision == "every":
         assert asked(batch).any(0).all(), f"{split}: a sequence that asks for nothing counts as right"
+
+
+def _fed_back(task: Task, batch: Batch, split: str) -> None:
+    """Of a task that feeds outputs back: x is not given where they are, and what is fed back is asked."""
+    given = task.feedback
+    if not given:
+        return
+    fits = task.inputs == task.outputs and task.supervision == "every" and not task.tokens
+    assert fits, "outputs that are fed back must be as wide as the inputs, at every step, and no tokens"
+    assert given < len(batch.x), f"{split}: x is given up to step {given} of {len(batch.x)}, and nothing is fed back"
+    if split != "train":
+        assert (batch.x[given:] == 0).all(), f"{split}: x is given after step {given}, from which on outputs are fed back"
+        assert (asked(batch)[given - 1 :] == batch.mask[given - 1 :]).all(), f"{split}: outputs are fed back that are not asked"
 
 
 def splits(task: Task) -> str:

@@ -86,8 +86,8 @@ def sequences(length: int, context: int, n: int, generator: torch.Generator) -> 
 
 def coded(bits: Tensor, context: int) -> Tensor:
     """The first `context` bits as one number, the last of them its lowest digit."""
-    digits = 2 ** torch.arange(context - 1, -1, -1)
-    return (bits[:context] * digits[:, None]).sum(0)
+    powers = torch.tensor([2**k for k in range(context - 1, -1, -1)])
+    return (bits[:context] * powers[:, None]).sum(0)
 
 
 def follow(code: Tensor, bit: Tensor, context: int) -> Tensor:

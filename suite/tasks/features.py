@@ -68,6 +68,13 @@ def window(task: Task, batch: Batch, steps: int) -> Tensor:
     return x[step[:, None] + torch.arange(steps), row[:, None]].flatten(1)
 
 
+def lags(task: Task, batch: Batch, steps: int) -> Tensor:
+    """The same of numbers, (A, steps), not a number before the beginning."""
+    step, row = places(batch)
+    x = functional.pad(batch.x[..., 0], [0, 0, steps - 1, 0], value=torch.nan)
+    return x[step[:, None] + torch.arange(steps), row[:, None]]
+
+
 def words(task: Task, batch: Batch) -> sparse.csr_matrix:
     """Which tokens occur in a sequence, 0 or 1: (B, tokens)."""
     kept = batch.mask.T

@@ -76,6 +76,8 @@ class Task:
     measure      the metric's name for people
     supervision  whether the answer is asked at the last valid step or at every step
     tokens       x holds integers
+    feedback     at validation and test, x is given up to this step, 0 from there on, and what a network says at one step is its
+                 input at the next (free-running); 0: all of x is given
     stateful     row i of a batch goes on in row i of the next, from the beginning of a pass to its end
     version      raised when a change alters any example or score
     data         the data set behind it, None where examples are generated
@@ -103,6 +105,7 @@ class Task:
     per: Literal["answer", "sequence", "symbol"] = "answer"
     best: float | None = None
     whole: Task | None = None
+    feedback: int = 0
 
     def solves(self, score: float) -> bool:
         """Whether a score counts as solved."""

@@ -25,6 +25,7 @@ from suite.training import masks
 from suite.training.checkpoint import Checkpoint
 from suite.training.decoding import decodes
 from suite.training.flat import Layout
+from suite.training.free_running import feeds_back, free_running
 from suite.training.network import Network
 from suite.training.noise import check as check_noise
 from suite.training.noise import noisy
@@ -107,6 +108,8 @@ def fit(
     carries(task, network.bidirectional, stateful, reset_every)
     if network.decoder:
         decodes(task)
+    if task.feedback:
+        feeds_back(task, network.bidirectional, network.decoder)
     runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
     begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful, noise=noise)
@@ -266,7 +269,10 @@ class Trainer:
             carried: dict[str, Tensor] = {}
             for examples in self.task.batches(split, self.rows, generator):
                 ready, answers = self.ready(examples), totals.new_tensor(self.task.weight(examples)).unsqueeze(1)
-                output, state = self.network.run(params, ready.x, ready.mask, self.engine, state=carried, asked=asked(ready))
+                if self.task.feedback:
+                    output, state = free_running(self.network, params, ready.x, self.task.feedback, self.engine)
+                else:
+                    output, state = self.network.run(params, ready.x, ready.mask, self.engine, state=carried, asked=asked(ready))
                 carried = state if self.stateful else {}
                 totals += answers * torch.stack([self.task.loss(output, ready), self.task.metric(output, ready)])
                 weight += answers
