@@ -31,17 +31,21 @@ def commands() -> None:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
+@click.option("--launch", "launcher", default="local", show_default=True, help="Where runs are carried out: local, or ray (needs carrousel[cluster]).")
+@click.option("--address", metavar="HOST:PORT", help="Ray cluster, of which this machine is a node.  [default: a Ray started here for this command]")
+@click.option("--gpus-per-run", type=float, help="With --launch ray: GPUs a process, a fraction to share one.  [default: 1 on cuda]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool) -> int:
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, dry_run: bool) -> int:
     """Run EXPERIMENT (see `carrousel list experiments`, or module:attribute for your own) and print the path of its page."""
+    from suite.launch import launchers
     from suite.launch import run as launch
 
-    made = launch.experiment_of(experiment)
+    place, made = launchers.launcher(launcher, address=address, gpus_per_run=gpus_per_run), launch.experiment_of(experiment)
     specs, folder = made.specs(cells, tasks, seeds, device, engine, units, speed), launch.folder_of(made, out)
     if dry_run:
-        _show(*launch.prepare(specs, folder))
+        _show(*launch.prepare(specs, folder, elsewhere=place.elsewhere))
         return 0
-    return _ended(launch.carry_out(made, specs, folder, _command(), workers, save_weights))
+    return _ended(launch.carry_out(made, specs, folder, _command(), workers, save_weights, place=place))
 
 
 def _ended(carried: Any) -> int:

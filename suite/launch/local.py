@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, Self
 
 from suite.launch.worker import work
+from suite.runs.machine import Where
 
 PATIENCE = 2.0  # seconds that jobs get to save their state when they are stopped
 PINNED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -38,11 +39,12 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """`kind` is "done" with the result, "failed" with a sentence, or "progress" with nothing."""
+    """`kind` is "done" with the result, "failed" with a sentence, or "progress" with nothing. `where` is None for this machine."""
 
     job: Job
     kind: str
     value: Any
+    where: Where | None = None
 
 
 @dataclass

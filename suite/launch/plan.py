@@ -44,8 +44,10 @@ class Plan:
         return [f"not run: {what}, {n} run{'s' * (n > 1)}: {sentence}" for (what, sentence), n in counted.items()]
 
 
-def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine: str) -> Plan:
+def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine: str, elsewhere: bool = False) -> Plan:
     """Complete every spec, set aside what cannot run here and what has run, group the rest.
+
+    Training that takes place `elsewhere` is not refused for want of a device on this machine.
 
     Names, numbers and data are checked here, before anything is trained: a mistake raises ValueError.
     """
@@ -53,7 +55,7 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
     known = {run.id: run for run in earlier if run.done and (run.spec.kind == "train" or run.where.machine == machine)}
     asked = set()
     for spec in specs:
-        whole, sentence = complete(spec)
+        whole, sentence = complete(spec, elsewhere)
         if whole.id in asked:
             continue
         asked.add(whole.id)
@@ -85,10 +87,11 @@ def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
     return list(groups.values())
 
 
-def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
+def complete(spec: TrainSpec | SpeedSpec, elsewhere: bool = False) -> tuple[TrainSpec | SpeedSpec, str | None]:
     """The spec with everything filled in that its names decide, and the sentence why it cannot run here, if so."""
     cell = catalogue.cell(spec.cell, spec.units)
     device, sentence = device_of(spec.device)
+    sentence = None if elsewhere and isinstance(spec, TrainSpec) else sentence
     cells = [cell, *(catalogue.cell(layer.cell, layer.units) for layer in spec.above)] if isinstance(spec, TrainSpec) else [cell]
     engine = catalogue.engine(spec.engine, cells, device)
     filled: dict[str, object] = {"cell": catalogue.canonical_cell(spec.cell), "cell_digest": digest(cell), "engine": engine.name}

@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from suite import names
 from suite.experiments import EXPERIMENTS, Experiment
 from suite.launch import describe
 from suite.launch.jobs import timed, trained, training
-from suite.launch.local import Job, Pool
+from suite.launch.launchers import Launcher, Workplace, launcher
+from suite.launch.local import Job
 from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
+from suite.launch.worker import accelerator
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
 from suite.runs.machine import cores
@@ -57,11 +57,15 @@ def run(
     speed: bool | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
+    launch: str = "local",
+    address: str | None = None,
+    gpus_per_run: float | None = None,
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
+    place = launcher(launch, address=address, gpus_per_run=gpus_per_run)
     made = experiment_of(experiment)
     specs = made.specs(cells, tasks, seeds, device, engine, units, speed)
-    return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers).runs)
+    return frame(carry_out(made, specs, folder_of(made, out), f"suite.run({made.name!r})", workers, place=place).runs)
 
 
 def experiment_of(experiment: str | Experiment) -> Experiment:
@@ -83,33 +87,28 @@ def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
     return Path(out) if out is not None else Path("reports") / "local" / experiment.name
 
 
-def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: bool = False) -> tuple[Plan, Where]:
-    """The plan of some specs here. Damaged records are named and left alone; a run whose weights are wanted and missing is no result."""
+def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: bool = False, elsewhere: bool = False) -> tuple[Plan, Where]:
+    """The plan of some specs here, or for training on other machines. Damaged records are named and left alone; a run whose weights are wanted and missing is no result."""
     here = where(accelerator([spec.device for spec in specs]))
     earlier, skipped = Store(out / "runs").read()
     for path, reason in skipped:
         print(f"carrousel: skipped '{path}': {reason}", file=sys.stderr)
     if save_weights:
         earlier = [run for run in earlier if run.spec.kind == "speed" or (out / "weights" / f"{run.id}.safetensors").exists()]
-    return plan(specs, earlier, here.machine), here
-
-
-def accelerator(devices: Sequence[str]) -> str:
-    """The name of the GPU in use, or "none"."""
-    wanted = [d for d in devices if d.startswith("cuda")]
-    return torch.cuda.get_device_name(wanted[0]) if wanted and torch.cuda.is_available() else "none"
+    return plan(specs, earlier, here.machine, elsewhere), here
 
 
 def carry_out(
-    experiment: Experiment, specs: Sequence[TrainSpec | SpeedSpec], out: Path, command: str, workers: int | None = None, save_weights: bool = False
+    experiment: Experiment, specs: Sequence[TrainSpec | SpeedSpec], out: Path, command: str, workers: int | None = None, save_weights: bool = False, place: Launcher | None = None
 ) -> Carried:
-    """Run what is missing, one record a run as soon as it ends, then write the page."""
+    """Run what is missing at a `place`, on this machine unless told otherwise, one record a run as soon as it ends, then write the page."""
+    place = place or launcher()
     with writable(out):
         for old, new in Store(out / "runs").migrate().items():
             kept_weights = out / "weights" / f"{old}.safetensors"
             if kept_weights.exists() and not kept_weights.with_stem(new).exists():
                 kept_weights.rename(kept_weights.with_stem(new))
-        todo, here = prepare(specs, out, save_weights)
+        todo, here = prepare(specs, out, save_weights, place.elsewhere)
         cells = describe.describe_cells({name: units for spec in specs for name, units in layers_of(spec)})  # a cell that cannot be described says so now
         kept = Kept(Store(out / "runs"), here, list(todo.found), _known_baselines(out))
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
@@ -119,9 +118,12 @@ def carry_out(
         jobs += [Job("baselines", {"task": text}, text) for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
         guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
-        print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
+        guessed = "" if place.elsewhere else f", about {clock(guess)}"
+        print(f"{todo.missing} runs to do, {len(todo.found)} found{guessed}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
-            _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
+            _train_all(jobs, place.pool(workers, _threads(todo)), kept, reporter)
+            if todo.speed and place.elsewhere:
+                print("carrousel: timings are taken on this machine, not on the cluster", file=sys.stderr, flush=True)
             for group in todo.speed:  # alone on the machine
                 with cut_off(kept, partial(list, group)):
                     reporter.finish(timing_seconds(group), [line(run) for run in kept.record(timed(group, here))])
@@ -149,9 +151,8 @@ class Kept:
         return ended
 
 
-def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter) -> None:
+def _train_all(jobs: Sequence[Job], pool: Workplace, kept: Kept, reporter: Reporter) -> None:
     """Every training group and baseline; on Ctrl-C those under way are recorded as cut off."""
-    pool = Pool(workers)
     with cut_off(kept, lambda: [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]), pool:
         for outcome in pool.run(jobs):
             job = outcome.job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,13 @@ def work(job: str, payload: dict[str, Any], connection: Connection) -> None:
         connection.send(("failed", f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0][:300]}"))
 
 
-def _train(payload: dict[str, Any], progress: Callable[[int, int], None]) -> list[Any]:
+def _train(payload: dict[str, Any], progress: Callable[[int, int], None]) -> tuple[list[Any], int]:
+    """The results of a group, and the threads that PyTorch really had."""
     from suite.training.group import train
 
     if payload["specs"][0].device != "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
-    return train(payload["specs"], payload["checkpoint"], payload["keep"], progress)
+    return train(payload["specs"], payload["checkpoint"], payload["keep"], progress), torch.get_num_threads()
 
 
 def _peak(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int | None:
@@ -83,6 +84,20 @@ def _baselines(payload: dict[str, Any], progress: Callable[[int, int], None]) ->
     return [b._asdict() for b in baselines(catalogue.task(payload["task"]))]
 
 
+def _where(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Any:
+    """The machine of this process."""
+    del progress
+    from suite.runs.machine import where
+
+    return where(accelerator([payload["device"]]))
+
+
+def accelerator(devices: Sequence[str]) -> str:
+    """The name of the GPU in use, or "none"."""
+    wanted = [d for d in devices if d.startswith("cuda")]
+    return torch.cuda.get_device_name(wanted[0]) if wanted and torch.cuda.is_available() else "none"
+
+
 def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Path | None:
     """For tests of the pool: wait, or end the process the hard way."""
     del progress
@@ -92,4 +107,4 @@ def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Pat
     return None
 
 
-JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "sleep": _sleep}
+JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "where": _where, "sleep": _sleep}
