@@ -36,7 +36,7 @@ def carried(name: str, payload: dict[str, Any], key: str, threads: int, driver: 
     """
     if said := differs(driver, installed()):
         raise ValueError(said)
-    ledger.tell.remote(key, 0.0)
+    ledger.begin.remote(key)
     with tempfile.TemporaryDirectory() as folder, Pool(1, threads, **settings) as pool:
         there = _where(pool, payload)
         ended = Outcome(Job(name, {}), "refused", "the node has no CUDA device that PyTorch can use")

@@ -24,6 +24,7 @@ from suite.runs.machine import cores
 from suite.runs.spec import TrainSpec
 
 EVERY = 1.0  # seconds between two questions how far all are
+ANSWER = 10.0  # seconds that the ledger gets to answer
 PATIENCE = 15.0  # seconds that tasks get to save their state when they are cancelled
 
 
@@ -31,15 +32,21 @@ class Ledger:
     """The actor that tasks tell how far they are; what they tell is for showing only."""
 
     def __init__(self) -> None:
+        self.begun: dict[str, int] = {}
         self.shares: dict[str, float] = {}
 
+    def begin(self, key: str) -> None:
+        """Note that a task runs, perhaps not for the first time."""
+        self.begun[key] = self.begun.get(key, 0) + 1
+        self.shares[key] = 0.0
+
     def tell(self, key: str, share: float) -> None:
-        """Note the share of a task that is done; the first word of a task says that it runs."""
+        """Note the share of a task that is done."""
         self.shares[key] = share
 
-    def told(self) -> dict[str, float]:
-        """Everything told so far."""
-        return self.shares
+    def told(self) -> dict[str, tuple[int, float]]:
+        """How often every task began, and how far it is."""
+        return {key: (times, self.shares[key]) for key, times in self.begun.items()}
 
 
 class Pool:
@@ -57,7 +64,7 @@ class Pool:
         self.ledger: Any = None
         self.flying: dict[Any, tuple[str, Job]] = {}
         self.running: dict[str, tuple[Any, Job]] = {}
-        self.nodes: set[str] = set()
+        self.begun: dict[str, int] = {}
         self.keys, self.mark, self.looked = map(str, count()), secrets.token_hex(16), 0.0
         self.closing = ExitStack()
 
@@ -84,6 +91,8 @@ class Pool:
                 yield self._landed(ref)
             if time.monotonic() - self.looked > EVERY:
                 yield from self._look()
+        if self.ledger is not None:
+            yield from self._look()
 
     def _open(self, jobs: list[Job]) -> None:
         """Join, look at the nodes, start the ledger beside the driver."""
@@ -97,7 +106,6 @@ class Pool:
         found = joining.examined(self.ray, threads)
         if self.address is not None:
             _say(found)
-        self.nodes = self._alive()
         here = joining.on(self.ray.get_runtime_context().get_node_id())
         self.ledger = self.ray.remote(num_cpus=0)(Ledger).options(scheduling_strategy=here).remote()
         # a process that held a GPU gives it back by ending; others serve task after task, for each job has a process of its own
@@ -139,22 +147,18 @@ class Pool:
         return outcome
 
     def _look(self) -> Iterator[Outcome]:
-        """How far the tasks are that have begun, and whether a node is gone."""
+        """How far the tasks are that have begun, and which began again."""
         self.looked = time.monotonic()
         with suppress(self.ray.exceptions.RayError):
-            shares: dict[str, float] = self.ray.get(self.ledger.told.remote(), timeout=EVERY)
+            told: dict[str, tuple[int, float]] = self.ray.get(self.ledger.told.remote(), timeout=ANSWER)
             for ref, (key, job) in self.flying.items():
-                if key in shares:
-                    job.progress = shares[key]
+                if key in told:
+                    job.progress = told[key][1]
                     self.running[key] = ref, job
-            alive = self._alive()
-            for _ in self.nodes - alive:
-                _say("a node of the cluster is gone; what ran there runs again elsewhere")
-            self.nodes = alive
+            for key in [key for key, (times, _) in told.items() if times > self.begun.get(key, 1)]:
+                self.begun[key] = told[key][0]
+                _say("a node or a worker died, and what it was at began again elsewhere")
         yield from (Outcome(job, "progress", None) for _, job in list(self.running.values())[:1])
-
-    def _alive(self) -> set[str]:
-        return {each["NodeID"] for each in self.ray.nodes() if each["Alive"]}
 
 
 def _specs(job: Job) -> list[TrainSpec]:
