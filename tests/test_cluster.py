@@ -10,8 +10,10 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 import suite.report.site
 import suite.runs
@@ -33,13 +35,12 @@ from beside import SETTINGS, mine  # a cell in a module of its own travels too
 
 many = Experiment("many", "Is a cluster as good?", ("rnn", "gru", "theirs:mine"), tuple(Recipe("adding(length=4)", SETTINGS | {"units": n}) for n in range(2, 8)), seeds=2)
 long = Experiment("long", "Can it be stopped?", ("rnn",), (Recipe("adding(length=4)", SETTINGS | {"steps": 10_000_000}),), seeds=2)
-elsewhere = Experiment("elsewhere", "Is there a GPU?", ("rnn",), (Recipe("adding(length=4)", SETTINGS | {"device": "cuda"}),), seeds=1)
 """
 BESIDE = """
 from dataclasses import replace
 from suite.cells import CELLS
 
-SETTINGS = {"batch": 8, "steps": 400, "evaluate_every": 100, "engine": "hoisted"}
+SETTINGS = {"batch": 8, "steps": 300, "evaluate_every": 100, "engine": "hoisted"}
 
 def mine(units):
     return replace(CELLS["mgu"](units), name="mine")
@@ -144,7 +145,7 @@ def test_a_node_lost_in_mid_run_costs_nothing(project, cluster, monkeypatch):
     out, err = driver.communicate(timeout=180)
     assert driver.returncode == 0, err
     assert out == "there/index.html\n"
-    assert "the cluster has 2 nodes, 2 processors, 0 GPUs" in err
+    assert "the cluster has 2 nodes with 2 processors and 0 GPUs in all" in err
     assert "a node or a worker died, and what it was at began again elsewhere" in err
 
     monkeypatch.chdir(project)
@@ -203,9 +204,10 @@ def test_a_task_that_is_killed_again_and_again_leaves_a_sentence(tmp_path):
 DEATHS = """
 import os, signal, sys
 from pathlib import Path
+from suite.launch import ray
 from suite.launch.local import Job
-from suite.launch.ray import Pool
 
+ray.TRIES = 1  # the worker dies twice, not four times
 jobs = [Job("sleep", {"kill": signal.SIGKILL}, "killed"), Job("sleep", {"seconds": -1}, "wrong"), Job("sleep", {"seconds": 0}, "good"), Job("sleep", {"seconds": 600}, "worker")]
 ended = {}
 
@@ -217,7 +219,7 @@ def murder():
         except OSError:
             pass
 
-with Pool(workers=1) as pool:
+with ray.Pool(workers=1) as pool:
     for outcome in pool.run(jobs):
         if outcome.kind != "progress":
             print(outcome.job.about, "=", f"{outcome.kind}: {outcome.value}", file=sys.stderr)
@@ -239,7 +241,7 @@ def test_deaths_are_told_in_words():
 
 
 def test_outcomes_survive_the_way_bit_for_bit():
-    (group,) = launch.plan([suite.runs.TrainSpec(task="adding(length=4)", cell="rnn", units=3, batch=4, steps=4, evaluate_every=2)], [], "here").train
+    group = planned()
     value = train(group, None, None, None), 3
     there = where().model_copy(update={"machine": "00000000"})
     sent = Outcome(Job("train", {}, group), "done", value)
@@ -252,6 +254,54 @@ def test_outcomes_survive_the_way_bit_for_bit():
     assert (run.status, run.where.machine) == ("failed: it broke", "00000000")
     with pytest.raises(ValueError, match="validation error"):
         node.decoded(sent.job, b'[{"kind": "done"}, {}, 1]')
+
+
+class Told:
+    """A ledger without a cluster: `told.begin.remote("0")`."""
+
+    def __init__(self):
+        self.words = []
+
+    def __getattr__(self, name):
+        return SimpleNamespace(remote=lambda *said: self.words.append((name, *said)))
+
+
+def carried(group, driver=None):
+    ledger = Told()
+    payload = {"specs": group, "checkpoint": Path("nowhere") / "key.pt", "keep": True}
+    answer, files = node.carried("train", payload, "7", 1, driver or node.installed(), "word", ledger, {})
+    assert ledger.words[0] == ("begin", "7")
+    return node.decoded(Job("train", payload, group), answer), files
+
+
+def planned(**fields):
+    (group,) = launch.plan([suite.runs.TrainSpec(task="adding(length=4)", cell="rnn", units=3, batch=4, steps=4, evaluate_every=2, **fields)], [], "here", elsewhere=True).train
+    return group
+
+
+def test_a_node_brings_back_outcome_and_weights():
+    group = planned()
+    outcome, files = carried(group)
+    assert (outcome.kind, outcome.where) == ("done", where())
+    assert outcome.value[0][0][:3] == train(group, None, None, None)[0][:3]
+    assert list(files) == [f"{group[0].id}.safetensors"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_gpu_is_planned_for_elsewhere_and_refused_where_it_is_not():
+    outcome, files = carried(planned(device="cuda"))
+    assert (outcome.kind, outcome.value, files) == ("refused", "the node has no CUDA device that PyTorch can use", {})
+
+
+def test_a_node_with_something_else_installed_does_nothing():
+    with pytest.raises(ValueError, match=r"the node has torch .*, the driver torch 1.0: install the same on all nodes"):
+        carried(planned(), node.installed() | {"torch": "1.0"})
+
+
+def test_a_cell_that_is_another_than_planned_is_not_trained():
+    (spec,) = planned()
+    with pytest.raises(ValueError, match="cell 'rnn' has other equations here than when the run was planned"):
+        train([spec.model_copy(update={"cell_digest": "0" * 16})], None, None, None)
 
 
 def test_a_checkpoint_is_kept_only_where_the_driver_sees_it(tmp_path):

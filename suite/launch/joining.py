@@ -106,7 +106,7 @@ def examined(ray: Any, threads: int) -> str:
             raise ValueError(f"node {address} of the cluster asks nobody for a token: start Ray with RAY_AUTH_MODE=token, for who reaches it can run anything there")
     processors, gpus = (sum(each["Resources"].get(what, 0) for each in nodes) for what in ("CPU", "GPU"))
     wanting = "" if fit else f"; none has the {threads} that a run needs, waiting for one that has"
-    return f"the cluster has {len(nodes)} nodes, {processors:g} processors, {gpus:g} GPUs{wanting}"
+    return f"the cluster has {len(nodes)} node{'s' * (len(nodes) != 1)} with {processors:g} processors and {gpus:g} GPUs in all{wanting}"
 
 
 def on(number: str) -> Any:
