@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
 
 from suite.launch import joining, local, ray
@@ -20,7 +21,7 @@ class Workplace(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None, /) -> None: ...
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
 
