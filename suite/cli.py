@@ -44,21 +44,26 @@ def _limits(timeout: str, retries: int, memory: str | None) -> Any:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
+@click.option("--launch", "launcher", default="local", show_default=True, help="Where runs are carried out: local, or ray (needs carrousel[cluster]).")
+@click.option("--address", metavar="HOST:PORT", help="Ray cluster, of which this machine is a node.  [default: a Ray started here for this command]")
+@click.option("--gpus-per-run", type=float, help="With --launch ray: GPUs a process, a fraction to share one.  [default: 1 on cuda]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
 @limited
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Run EXPERIMENT and print the path of its page: a name of `carrousel list experiments`, a FILE.toml or module:attribute of your own."""
+    from suite.launch import launchers
     from suite.launch import run as launch
     from suite.launch.asking import asked, experiment_of
     from suite.launch.searching import searched
 
     limits, made = _limits(timeout, retries, memory), experiment_of(experiment)
+    place = launchers.launcher(launcher, address=address, gpus_per_run=gpus_per_run)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = launch.folder_of(made, out)
     if dry_run:
-        _show(*launch.prepare(found.specs, folder))
+        _show(*launch.prepare(found.specs, folder, elsewhere=place.elsewhere))
         return 0
-    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits)))
+    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits, place)))
 
 
 def _ended(carried: Any) -> int:

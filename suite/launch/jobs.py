@@ -41,12 +41,13 @@ def _checkpoint(group: list[TrainSpec], out: Path) -> Path:
 def trained(outcome: Outcome, here: Where) -> list[Run]:
     """A record for every run of a training job, however it ended."""
     group: list[TrainSpec] = outcome.job.about
-    there = here.model_copy(update={"threads": group[0].threads, "replicas": len(group)})
+    results, threads = outcome.value if outcome.kind == "done" else ([], group[0].threads)
+    there = (outcome.where or here).model_copy(update={"threads": threads, "replicas": len(group)})
     if outcome.kind != "done":
         return [Run(id=s.id, spec=s, status=f"{outcome.kind}: {outcome.value}", where=there) for s in group]
     return [
         Run(id=spec.id, spec=spec, status=status, score=score, curve=curve, costs=costs, where=there)
-        for spec, (status, score, curve, costs) in zip(group, outcome.value, strict=True)
+        for spec, (status, score, curve, costs) in zip(group, results, strict=True)
     ]
 
 

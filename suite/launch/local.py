@@ -27,6 +27,7 @@ from suite.launch.memory import taken
 from suite.launch.progress import clock
 from suite.launch.stopping import announce
 from suite.launch.worker import SAVING, too_much, work
+from suite.runs.machine import Where
 
 PATIENCE = 10.0  # seconds that training runs get to save their state when they are stopped
 LAST = 5.0  # seconds that a process gets to end after its last word
@@ -60,7 +61,7 @@ class Outcome(NamedTuple):
     """`kind` is "done" with the result, "failed" or "refused" with a sentence, or "progress" with nothing.
 
     `cause` of a failure: it "raised", its process "died" (or hung), or it wanted too much "memory". `final` is false if it
-    is tried again.
+    is tried again. `where` is None for this machine.
     """
 
     job: Job
@@ -68,6 +69,7 @@ class Outcome(NamedTuple):
     value: Any
     cause: str = ""
     final: bool = True
+    where: Where | None = None
 
 
 @dataclass

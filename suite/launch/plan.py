@@ -49,8 +49,10 @@ class Plan:
         return [f"not run: {what}, {n} run{'s' * (n > 1)}: {sentence}" for (what, sentence), n in counted.items()]
 
 
-def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine: str) -> Plan:
+def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine: str, elsewhere: bool = False) -> Plan:
     """Complete every spec, set aside what cannot run here and what has run, group the rest.
+
+    Training that takes place `elsewhere` is not refused for want of a device on this machine.
 
     Names, numbers and data are checked here, before anything is trained: a mistake raises ValueError.
     """
@@ -92,15 +94,16 @@ def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
     return list(groups.values())
 
 
-def complete(spec: TrainSpec | SpeedSpec) -> tuple[TrainSpec | SpeedSpec, str | None]:
+def complete(spec: TrainSpec | SpeedSpec, elsewhere: bool = False) -> tuple[TrainSpec | SpeedSpec, str | None]:
     """The spec with everything filled in that its names decide, and the sentence why it cannot run here, if so."""
-    return Completion()(spec)
+    return Completion(elsewhere)(spec)
 
 
 class Completion:
     """Completes many specs, and makes what several of them share once: cells, digests, refusals, networks."""
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: bool = False) -> None:
+        self.elsewhere = elsewhere
         self.cells: dict[tuple[str, int], tuple[Cell, str, str]] = {}
         self.tasks: dict[str, dict[str, object]] = {}
         self.decoded: set[str] = set()
@@ -122,6 +125,7 @@ class Completion:
         """The same without a look at the data."""
         made = [self.cell(name, units) for name, units in stack(spec)]
         device, sentence = device_of(spec.device)
+        sentence = None if self.elsewhere and isinstance(spec, TrainSpec) else sentence
         engine = catalogue.engine(spec.engine, [cell for cell, _, _ in made], device, self.refuses)
         filled: dict[str, object] = {"cell": made[0][1], "cell_digest": made[0][2], "engine": engine.name}
         refusals = (self.refuses(engine, cell, device) or noisy(cell) for cell, _, _ in made)

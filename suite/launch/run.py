@@ -14,19 +14,19 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from suite.experiments import Experiment
 from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
 from suite.launch.jobs import timed, trained, training
+from suite.launch.launchers import Launcher, Workplace, launcher
 from suite.launch.limits import USUAL, Limits
-from suite.launch.local import Job, Outcome, Pool
+from suite.launch.local import Job, Outcome
 from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.launch.searching import Carried, searched
 from suite.launch.stopping import room, stoppable, sweep
 from suite.launch.supervise import attempts
+from suite.launch.worker import accelerator
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, where
 from suite.runs.loading import framed
@@ -52,15 +52,18 @@ def run(
     out: str | Path | None = None,
     workers: int | None = None,
     limits: Limits = USUAL,
+    launch: str = "local",
+    address: str | None = None,
+    gpus_per_run: float | None = None,
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`.
 
     `suite.curves(frame)` are its learning curves. Seconds and bytes; a mistake is a ValueError, and nothing is run.
     """
-    made = experiment_of(experiment)
+    place, made = launcher(launch, address=address, gpus_per_run=gpus_per_run), experiment_of(experiment)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = folder_of(made, out)
-    carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers, limits=limits))
+    carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers, limits=limits, place=place))
     return framed(carried.runs, [carried.out])
 
 
@@ -75,8 +78,8 @@ def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
     return Path(out) if out is not None else Path("reports") / "local" / experiment.name
 
 
-def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: bool = False) -> tuple[Plan, Where]:
-    """The plan of some specs here. Damaged records are named and left alone; a run whose weights are wanted and missing is no result."""
+def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: bool = False, elsewhere: bool = False) -> tuple[Plan, Where]:
+    """The plan of some specs here, or for training on other machines. Damaged records are named and left alone; a run whose weights are wanted and missing is no result."""
     here = where(accelerator([spec.device for spec in specs]))
     earlier, skipped = Store(out / "runs").read()
     for said in told(skipped):
@@ -84,17 +87,11 @@ def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: boo
     usable = counted(earlier)
     if save_weights:
         usable = [run for run in usable if run.spec.kind == "speed" or (out / "weights" / f"{run.id}.safetensors").exists()]
-    made = plan(specs, usable, here.machine)
+    made = plan(specs, usable, here.machine, elsewhere)
     missing: list[TrainSpec | SpeedSpec] = [*chain.from_iterable(made.train), *chain.from_iterable(made.speed)]
     asked = {*(spec.id for spec in missing), *(spec.id for spec, _ in made.refused), *(run.id for run in made.found)}
     made.again = why(missing, asked, earlier, skipped)
     return made, here
-
-
-def accelerator(devices: Sequence[str]) -> str:
-    """The name of the GPU in use, or "none"."""
-    wanted = [d for d in devices if d.startswith("cuda")]
-    return torch.cuda.get_device_name(wanted[0]) if wanted and torch.cuda.is_available() else "none"
 
 
 def carry_out(
@@ -105,15 +102,17 @@ def carry_out(
     workers: int | None = None,
     save_weights: bool = False,
     limits: Limits = USUAL,
+    place: Launcher | None = None,
 ) -> Carried:
-    """Run what is missing, one record a run as soon as it ends, then write the page."""
+    """Run what is missing at a `place`, on this machine unless told otherwise, one record a run as soon as it ends, then write the page."""
+    place = place or launcher()
     with room(out), writable(out), stoppable():
         sweep(out)
         for old, new in Store(out / "runs").migrate().items():
             kept_weights = out / "weights" / f"{old}.safetensors"
             if kept_weights.exists() and not kept_weights.with_stem(new).exists():
                 kept_weights.rename(kept_weights.with_stem(new))
-        todo, here = prepare(specs, out, save_weights)
+        todo, here = prepare(specs, out, save_weights, place.elsewhere)
         cells = describe.describe_cells({name: units for spec in specs for name, units in layers_of(spec)})  # a cell that cannot be described says so now
         kept = Kept(Store(out / "runs"), here, list(todo.found), _known_baselines(out))
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
@@ -123,9 +122,12 @@ def carry_out(
         jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
         guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
-        print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.again, *todo.impossible, sep="\n", file=sys.stderr, flush=True)
+        guessed = "" if place.elsewhere else f", about {clock(guess)}"
+        print(f"{todo.missing} runs to do, {len(todo.found)} found{guessed}; writing to {out}", *todo.again, *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
-            _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter, limits)
+            _train_all(jobs, place.pool(workers, _threads(todo), limits), kept, reporter, limits.retries)
+            if todo.speed and place.elsewhere:
+                reporter.say("carrousel: timings are taken on this machine, not on the cluster")
             for group in todo.speed:  # alone on the machine
                 with cut_off(kept, partial(list, group)):
                     ended = kept.record(timed(group, here, limits))
@@ -163,11 +165,10 @@ class Kept:
             return False
 
 
-def _train_all(jobs: Sequence[Job], workers: int, kept: Kept, reporter: Reporter, limits: Limits) -> None:
+def _train_all(jobs: Sequence[Job], pool: Workplace, kept: Kept, reporter: Reporter, retries: int) -> None:
     """Every training group and baseline; on Ctrl-C those under way are recorded as cut off."""
-    pool = Pool(workers, limits=limits)
     with cut_off(kept, lambda: [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]), pool:
-        for outcome in attempts(pool, jobs, limits.retries):
+        for outcome in attempts(pool, jobs, retries):
             reporter.moved([job for _, job in pool.running.values()])
             if outcome.job.name == "baselines" and outcome.kind != "progress":
                 _keep_baselines(outcome, kept, reporter)

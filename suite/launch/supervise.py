@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from suite.launch.local import Job, Outcome, Pool
+from suite.launch.launchers import Workplace
+from suite.launch.local import Job, Outcome
 
 
-def attempts(pool: Pool, jobs: Iterable[Job], retries: int) -> Iterator[Outcome]:
+def attempts(pool: Workplace, jobs: Iterable[Job], retries: int) -> Iterator[Outcome]:
     """Outcomes as they come. What has failed waits until all others had their turn: a machine that was too full may not be then."""
     waiting = list(jobs)
     while waiting:

@@ -10,7 +10,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -87,12 +87,13 @@ def too_much(memory: int) -> str:
     return f"the worker wanted more than the {written(memory)} of memory that it may take; --memory allows more, and so do fewer --workers"
 
 
-def _train(payload: dict[str, Any], progress: Callable[[int, int], None]) -> list[Any]:
+def _train(payload: dict[str, Any], progress: Callable[[int, int], None]) -> tuple[list[Any], int]:
+    """The results of a group, and the threads that PyTorch really had."""
     from suite.training.group import train
 
     if payload["specs"][0].device != "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
-    return train(payload["specs"], payload["checkpoint"], payload["keep"], progress)
+    return train(payload["specs"], payload["checkpoint"], payload["keep"], progress), torch.get_num_threads()
 
 
 def _peak(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int | None:
@@ -125,6 +126,20 @@ def _baselines(payload: dict[str, Any], progress: Callable[[int, int], None]) ->
     return [b._asdict() for b in baselines(catalogue.task(payload["task"]))]
 
 
+def _where(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Any:
+    """The machine of this process."""
+    del progress
+    from suite.runs.machine import where
+
+    return where(accelerator([payload["device"]]))
+
+
+def accelerator(devices: Sequence[str]) -> str:
+    """The name of the GPU in use, or "none"."""
+    wanted = [d for d in devices if d.startswith("cuda")]
+    return torch.cuda.get_device_name(wanted[0]) if wanted and torch.cuda.is_available() else "none"
+
+
 def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int | None:
     """For tests of the pool: wait, end the process the hard way, take memory without bound, or say how many threads there are."""
     del progress
@@ -137,4 +152,4 @@ def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int
     return torch.get_num_threads() if "threads" in payload else None
 
 
-JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "sleep": _sleep}
+JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "where": _where, "sleep": _sleep}

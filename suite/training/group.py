@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from suite import catalogue
-from suite.cells import Cell
+from suite.cells import Cell, digest
 from suite.runs.run import Costs, Point, Score
 from suite.runs.spec import TrainSpec
 from suite.training import weights
@@ -51,6 +51,10 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
     if (task.data.checksum if task.data else "", task.version) != (first.data, first.task_version):
         raise ValueError(f"task '{first.task}' has other data or another version here than when the run was planned")
     net = network_of(first, task.inputs, task.outputs)
+    planned = [first.cell_digest] * first.layers + [layer.cell_digest for layer in first.above]
+    for cell, known in zip(net.cells, planned, strict=True):
+        if known not in ("", digest(cell)):
+            raise ValueError(f"cell '{cell.name}' has other equations here than when the run was planned")
     fitted = fit(
         net,
         task,
