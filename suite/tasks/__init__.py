@@ -6,6 +6,7 @@ from suite.tasks.adding import adding
 from suite.tasks.chunker import chunker
 from suite.tasks.continual_reber import continual_reber
 from suite.tasks.copying import copy
+from suite.tasks.counting import anbmbman, anbn, anbncn
 from suite.tasks.images import digits_pixels, digits_rows, mnist_permuted, mnist_pixels, mnist_rows
 from suite.tasks.imdb import imdb
 from suite.tasks.latch import latch
@@ -13,10 +14,13 @@ from suite.tasks.long_lag import long_lag_2a, long_lag_2b, long_lag_2c
 from suite.tasks.multiplication import multiplication
 from suite.tasks.music import jsb, musedata, nottingham, piano_midi
 from suite.tasks.parity import parity
+from suite.tasks.periodic import periodic
 from suite.tasks.reber import reber
+from suite.tasks.spikes import spike_delay, timed_spikes
 from suite.tasks.task import Batch, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.text import tiny_shakespeare, wikitext2
+from suite.tasks.tomita import tomita
 from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
 
@@ -41,6 +45,13 @@ TASKS: dict[str, Callable[..., Task]] = {
     "two-sequence": two_sequence,
     "latch": latch,
     "chunker": chunker,
+    "tomita": tomita,
+    "anbn": anbn,
+    "anbmBmAn": anbmbman,
+    "anbncn": anbncn,
+    "spike-delay": spike_delay,
+    "timed-spikes": timed_spikes,
+    "periodic": periodic,
     "wikitext2": wikitext2,
     "tiny-shakespeare": tiny_shakespeare,
     "jsb": jsb,
