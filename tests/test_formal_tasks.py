@@ -22,6 +22,8 @@ PINNED = {  # SHA-256 of x, y and mask of the first 1,000 training examples; a c
     "spike-delay(fixed=3, spikes=4)": "124d6dbd39a87e8e",
     "timed-spikes(fixed=3, spikes=4)": "35918c9d20e3f5ae",
     "periodic(period=7, periods=2, shape='triangle')": "a02ec6cdb38e1497",
+    "two-sequence(variant='2001', length=20, relevant=1, variance=0.04)": "d24694679f904cf8",
+    "parity(length=10, lengths='2001')": "df0265793790e24c",
     "periodic(period=4, shape='square')": "7434278770e5bc10",
 }
 INSIDE = {  # each language a second time
@@ -198,7 +200,7 @@ def test_waves_by_hand(shape, values):
         assert batch.y[:size, k].tolist() == pytest.approx([values[t % 4] for t in range(size)], abs=1e-6)
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("spike-delay", 0.49), ("timed-spikes", 0.49), ("periodic", 0.3), ("periodic(tolerance=0.15)", 0.15), ("tomita(scoring='2001')", 0.1)])
+@pytest.mark.parametrize(("name", "tolerance"), [("spike-delay", 0.49), ("timed-spikes", 0.49), ("periodic", 0.3), ("periodic(tolerance=0.15)", 0.15), ("tomita(scoring='2001')", 0.1), ("parity(lengths='2001')", 0.1), ("two-sequence(variant='2001')", 0.1)])
 def test_a_stream_is_right_while_each_answer_is_within_the_tolerance(name, tolerance):
     task, batch = suite.task(name), first(name, 8)
     y = batch.y if batch.y.ndim == 2 else batch.y[None]
@@ -209,7 +211,28 @@ def test_a_stream_is_right_while_each_answer_is_within_the_tolerance(name, toler
         assert float(task.metric(output, batch)) == right
 
 
+@pytest.mark.parametrize("name", ["parity(length=50, lengths='2001')", "two-sequence(variant='2001', length=50, relevant=1, variance=0.04)", "latch(length=50, variance=0.04)"])
+def test_tasks_of_weight_guessing_by_hand(name):
+    batch = first(name, 2000)
+    sizes = batch.mask.sum(0)
+    assert set(sizes.tolist()) == set(range(50, 61))
+    x = batch.x[..., 0]
+    if "parity" in name:
+        ones = ((x == 1) & batch.mask).sum(0)
+        assert set(x[batch.mask].tolist()) == {-1.0, 1.0}
+        assert torch.equal(batch.y, (ones % 2).to(batch.y.dtype))
+    else:
+        noise = x[1:][batch.mask[1:]].double()
+        assert float(noise.std()) == pytest.approx(0.2, rel=4 / math.sqrt(2 * len(noise)))
+        assert torch.equal(x[0] > 0, batch.y > 0)
+        assert set(batch.y.tolist()) == {-1.0 if "latch" in name else 0.0, 1.0}
+        assert set(x[0].tolist()) == {-1.0, 1.0}
+
+
 @pytest.mark.parametrize(("name", "sentence"), [
+    ("parity(lengths='2001', supervision='every')", "parity with lengths '2001' is asked at the last step"),
+    ("two-sequence(variance=0)", "two-sequence needs a variance above 0, not 0"),
+    ("latch(variance=-1.0)", "latch needs a variance above 0, not -1.0"),
     ("tomita(number=8)", "tomita has the languages 1 to 7, not 8"),
     ("tomita(low=0)", "tomita needs lengths from 1 to 1,000"),
     ("tomita(number=2, high=1)", "tomita language 2 holds none or all of the strings of 1 to 1 bits"),
