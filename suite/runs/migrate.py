@@ -37,4 +37,9 @@ def named_layers(raw: Record) -> Record:
     return raw  # the defaults of the new fields are what was done before
 
 
-STEPS: dict[int, Callable[[Record], Record]] = {1: named_layers}
+def guessed_weights(raw: Record) -> Record:
+    """3: weights that are guessed, from a range."""
+    return raw  # as above
+
+
+STEPS: dict[int, Callable[[Record], Record]] = {1: named_layers, 2: guessed_weights}

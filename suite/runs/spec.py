@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = 2
+SCHEMA = 3
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -23,9 +23,12 @@ class Frozen(BaseModel):
 
 
 class Optimiser(Frozen):
-    """How the weights move. `momentum` is Adam's beta 1, `decay` the forgetting of squares (Adam's beta 2)."""
+    """How the weights move. `momentum` is Adam's beta 1, `decay` the forgetting of squares (Adam's beta 2).
 
-    name: Literal["adam", "rmsprop", "sgd"] = "adam"
+    "guess" takes no gradient: each step is a trial of weights drawn anew from U(-range, range), and no other number counts.
+    """
+
+    name: Literal["adam", "rmsprop", "sgd", "guess"] = "adam"
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
     momentum: Share = 0.9
     decay: Share = 0.999
@@ -35,6 +38,7 @@ class Optimiser(Frozen):
     clip_value: Amount = 0.0
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup: Count = 0
+    range: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 100.0
 
 
 class Base(Frozen):
