@@ -110,12 +110,12 @@ def test_every_field_decides_the_id(spec):
 
 
 def test_ids_are_pinned():
-    assert (TRAIN.id, SPEED.id) == ("bb1e5b577b19fece", "554b47318e6da0fa")
+    assert (TRAIN.id, SPEED.id) == ("617195c61216f12d", "554b47318e6da0fa")
 
 
 SINCE = {  # what specs gained after each schema
     1: ("above", "bidirectional", "dropout", "residual", "linear", "init", "frozen", "stateful", "reset_every", "until_solved"),
-    2: ("decoder", "input_noise", "rescaled"),
+    2: ("decoder", "input_noise", "rescaled", "range"),
 }
 EARLIER = {  # what these two were called under earlier schemas
     ("train", 1): ("f0e2f74fb34ee827", TRAIN),

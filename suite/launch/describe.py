@@ -16,12 +16,17 @@ from suite.cells import CELLS, digest
 from suite.launch.plan import canonical, task_of
 from suite.tasks import TASKS, Task
 from suite.tasks.baselines import Baseline, without_order
+from suite.tasks.published import fitting
+
+UNTIL = "until success"  # in the measure of figures that say how long a task took to be solved
 
 
 def describe(experiment: str, question: str, command: str, cells: list[dict[str, Any]], tasks: Iterable[str], baselines: Mapping[str, Any]) -> dict[str, Any]:
     """Everything a page says that is not in a record."""
     listed_tasks = [
-        describe_task(text) | {"name": canonical(text), "label": text, "baselines": found, "without_order": without_order(task_of(text), [Baseline(**b) for b in found])}
+        describe_task(text)
+        | {"name": canonical(text), "label": text, "baselines": found, "without_order": without_order(task_of(text), [Baseline(**b) for b in found])}
+        | {"published": [figure.line for figure in fitting(canonical(text)) if UNTIL in figure.measure]}
         for text, found in ((text, baselines.get(text, [])) for text in dict.fromkeys(tasks))
     ]
     keys = [entry["paper"] for entry in (*cells, *listed_tasks) if entry["paper"]]

@@ -39,7 +39,7 @@ class CellEntry(Plain):
 
 
 class TaskEntry(Plain):
-    """A task's rule and the scores its results lie between; `without_order` names the baselines that solve it and hear no order."""
+    """A task's rule and the scores its results lie between; `without_order` names the baselines that solve it and hear no order, `published` how long others took to solve it."""
 
     name: str
     label: str
@@ -50,6 +50,7 @@ class TaskEntry(Plain):
     solved: Finite
     baselines: list[BaselineEntry] = []
     without_order: list[str] = []
+    published: list[str] = []
 
     @property
     def share(self) -> bool:

@@ -13,9 +13,9 @@ from suite.runs import Run, curves
 
 
 def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
-    """The figure of one task as SVG, or "" where no run was evaluated."""
+    """The figure of one task as SVG, or "" where no run was evaluated twice."""
     table = curves(run for run in runs if run.spec.kind == "train" and run.spec.task == summary.name)
-    if table.empty:
+    if table.empty or table.groupby("id").size().max() < 2:
         return ""
     figure, axes = canvas()
     common = {"data": table, "x": "step", "y": "validation", "hue": "cell", "palette": look.colours, "ax": axes, "legend": False}

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader
 
 from suite.report import accuracy, learning, ratios, speed
 from suite.report.catalogue import Catalogue, read_catalogue
+from suite.report.solving import solvings
 from suite.report.style import Look, shown, spread
 from suite.report.summary import summaries
 from suite.report.text import brief, repeats
@@ -66,6 +67,7 @@ def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> s
     ran = {run.spec.cell for run in runs}
     cells = list(dict.fromkeys([*(entry.name for entry in catalogue.cells if entry.name in ran), *(run.spec.cell for run in runs)]))  # a layer above is no contestant
     look = Look(cells, sorted({run.spec.engine for run in runs if isinstance(run.spec, SpeedSpec)}))
+    told = summaries(runs, catalogue.tasks, cells)
     tasks = [
         {
             "summary": summary,
@@ -73,7 +75,7 @@ def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> s
             "learning": learning.draw(summary, runs, look, f"l{number}"),
             "settings": settings(runs, summary.name),
         }
-        for number, summary in enumerate(summaries(runs, catalogue.tasks, cells))
+        for number, summary in enumerate(told)
     ]
     timed = [
         {"title": shape.title, "repeats": repeats(group), "figure": speed.draw(shape, group, look, f"s{number}"), "headings": list(speed.headings(group)), "rows": speed.rows(group)}
@@ -87,6 +89,7 @@ def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> s
         legend=look.legend(),
         cells=cells,
         tasks=tasks,
+        solvings=solvings(runs, told),
         timed=timed,
         overviews=overviews,
         means=means(runs),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from suite.runs import Run, TrainSpec
+from suite.runs.spec import Optimiser
 
 
 def built(spec: TrainSpec) -> list[str]:
@@ -25,14 +26,20 @@ def size(spec: TrainSpec) -> list[str]:
     return [f"{spec.units} units", *([f"{spec.layers} layers"] if spec.layers > 1 else [])]
 
 
+def moved(o: Optimiser) -> list[str]:
+    """How the weights were found."""
+    if o.name == "guess":
+        return [f"weights guessed from U(-{o.range:g}, {o.range:g})"]
+    return [f"{o.name} at {o.lr:g} ({o.schedule})", *([f"gradients clipped at norm {o.clip_norm:g}"] if o.clip_norm else [])]
+
+
 def settings(runs: Sequence[Run], task: str) -> list[str]:
     """How a task was trained, once for each way it was."""
     ways: Counter[str] = Counter()
     for run in runs:
         if isinstance(run.spec, TrainSpec) and run.spec.task == task:
             s, o = run.spec, run.spec.optimiser
-            said = [*size(s), *([f"embedding {s.embedding}"] if s.embedding else []), f"readout {s.readout}", *built(s), f"{o.name} at {o.lr:g} ({o.schedule})"]
-            said += [f"gradients clipped at norm {o.clip_norm:g}"] if o.clip_norm else []
+            said = [*size(s), *([f"embedding {s.embedding}"] if s.embedding else []), f"readout {s.readout}", *built(s), *moved(o)]
             said += [f"batch {s.batch}", f"{s.steps:,} updates{' or until solved' if s.until_solved else ''}", f"engine {s.engine}"]
             ways[", ".join(said)] += 1
     return [way for way, _ in ways.most_common()]

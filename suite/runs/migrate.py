@@ -37,9 +37,9 @@ def named_layers(raw: Record) -> Record:
     return raw  # the defaults of the new fields are what was done before
 
 
-def noise_and_decoders(raw: Record) -> Record:
-    """3: noise on the inputs of training, rates rescaled by momentum, networks of an encoder and a decoder."""
+def noise_decoders_and_guesses(raw: Record) -> Record:
+    """3: noise on the inputs of training, rates rescaled by momentum, networks of an encoder and a decoder, weights that are guessed."""
     return raw  # likewise
 
 
-STEPS: dict[int, Callable[[Record], Record]] = {1: named_layers, 2: noise_and_decoders}
+STEPS: dict[int, Callable[[Record], Record]] = {1: named_layers, 2: noise_decoders_and_guesses}

@@ -27,9 +27,11 @@ class Optimiser(Frozen):
 
     `rescaled` multiplies the rate with 1 - momentum, so that momentum leaves the length of the way as it is (Greff et al.
     2017); Adam's momentum is such a mean already.
+
+    "guess" takes no gradient: each step is a trial of weights drawn anew from U(-range, range), and no other number counts.
     """
 
-    name: Literal["adam", "rmsprop", "sgd"] = "adam"
+    name: Literal["adam", "rmsprop", "sgd", "guess"] = "adam"
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
     momentum: Share = 0.9
     decay: Share = 0.999
@@ -40,11 +42,12 @@ class Optimiser(Frozen):
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup: Count = 0
     rescaled: bool = False
+    range: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 100.0
 
     @model_validator(mode="after")
     def _rescaled_where_it_changes_something(self) -> Self:
-        if self.rescaled and self.name == "adam":
-            raise ValueError("rescaled belongs to sgd and rmsprop: adam's momentum is a mean, and its rate needs no scale")
+        if self.rescaled and self.name in ("adam", "guess"):
+            raise ValueError("rescaled belongs to sgd and rmsprop: adam's momentum is a mean, and a guess has no rate")
         return self
 
 

@@ -9,6 +9,7 @@ from suite.tasks.associative_recall import associative_recall
 from suite.tasks.chunker import chunker
 from suite.tasks.continual_reber import continual_reber
 from suite.tasks.copying import copy
+from suite.tasks.counting import anbmbman, anbn, anbncn
 from suite.tasks.dynamic_n_grams import dynamic_n_grams
 from suite.tasks.iam_ondb import iam_ondb
 from suite.tasks.images import digits_pixels, digits_rows, mnist_permuted, mnist_pixels, mnist_rows
@@ -21,17 +22,20 @@ from suite.tasks.music import jsb, musedata, nottingham, piano_midi
 from suite.tasks.ntm_copy import ntm_copy
 from suite.tasks.parity import parity
 from suite.tasks.pendigits import pendigits
+from suite.tasks.periodic import periodic
 from suite.tasks.priority_sort import priority_sort
 from suite.tasks.reber import reber
 from suite.tasks.repeat_copy import repeat_copy
 from suite.tasks.reverse import reverse
 from suite.tasks.sine import sine
 from suite.tasks.sort_digits import sort_digits
+from suite.tasks.spikes import spike_delay, timed_spikes
 from suite.tasks.spoken_digits import spoken_digits
 from suite.tasks.task import Batch, Source, Task
 from suite.tasks.temporal_order import temporal_order
 from suite.tasks.text import tiny_shakespeare, wikitext2
 from suite.tasks.timit import timit
+from suite.tasks.tomita import tomita
 from suite.tasks.translation import translation
 from suite.tasks.two_sequence import two_sequence
 from suite.tasks.xor_delayed import xor_delayed
@@ -57,6 +61,13 @@ TASKS: dict[str, Callable[..., Task]] = {
     "two-sequence": two_sequence,
     "latch": latch,
     "chunker": chunker,
+    "tomita": tomita,
+    "anbn": anbn,
+    "anbmBmAn": anbmbman,
+    "anbncn": anbncn,
+    "spike-delay": spike_delay,
+    "timed-spikes": timed_spikes,
+    "periodic": periodic,
     "wikitext2": wikitext2,
     "tiny-shakespeare": tiny_shakespeare,
     "jsb": jsb,

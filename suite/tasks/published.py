@@ -105,3 +105,21 @@ def figures(task: str) -> list[Figure]:
     """
     name = parse_call(task)[0]
     return [figure for figure in published() if parse_call(figure.task)[0] == name]
+
+
+def fitting(task: str) -> list[Figure]:
+    """The figures of a task whose setting does not begin with arguments other than the task's.
+
+    >>> [f.value for f in fitting("adding(form='1997', length=100)") if f.measure == "sequences until success"]
+    [74000.0]
+    """
+    given = parse_call(task)[1]
+    return [figure for figure in figures(task) if all(given.get(name, value) == value for name, value in arguments(figure).items())]
+
+
+def arguments(figure: Figure) -> dict[str, Any]:
+    """The arguments that a figure's setting begins with, none where it begins with words."""
+    try:
+        return parse_call(f"task({figure.setting.partition(';')[0]})")[1]
+    except ValueError:
+        return {}

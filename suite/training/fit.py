@@ -21,7 +21,7 @@ from suite.runs.spec import Optimiser
 from suite.tasks import Task
 from suite.tasks.streams import stream_seed
 from suite.tasks.task import Batch, asked
-from suite.training import masks
+from suite.training import guessing, masks
 from suite.training.checkpoint import Checkpoint
 from suite.training.decoding import decodes
 from suite.training.flat import Layout
@@ -110,6 +110,9 @@ def fit(
         decodes(task)
     if task.feedback:
         feeds_back(task, network.bidirectional, network.decoder)
+    guesses = RULES[rules[0].name].direction is None
+    if guesses and stateful:
+        raise ValueError("weights that are guessed are tried on batches alone: no state can be carried from one to the next")
     runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
     begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful, noise=noise)
@@ -119,7 +122,10 @@ def fit(
     for examples in trainer.stream(batch, data_seed, reset_every):
         if trainer.step >= steps or not trainer.alive:
             break
-        trainer.learn(examples, steps)
+        if guesses:
+            guessing.guess(trainer, examples, min(steps, (trainer.step // evaluate_every + 1) * evaluate_every), until_solved)
+        else:
+            trainer.learn(examples, steps)
         if trainer.alive and (trainer.step % evaluate_every == 0 or trainer.step == steps):
             trainer.evaluate(patience, until_solved)
         if kept.due():
@@ -240,25 +246,32 @@ class Trainer:
         """A point on every curve; the best weights so far; early stopping."""
         loss, metric = self.scores("validation", self.theta)
         going = torch.ones(len(self.alive), dtype=torch.bool)
-        for row, replica in enumerate(self.alive):
-            run, value = self.fitted[replica], metric[row]
-            point = {"step": self.step, "loss": float(self.loss_sum[row]) / max(self.loss_steps, 1), "validation_loss": loss[row], "validation": value}
-            if not all(math.isfinite(number) for number in point.values()):
-                run.status, going[row] = f"diverged at step {self.step}", False
-                continue
-            run.curve.append(point)
-            if until_solved and self.task.solves(value):
-                run.status, going[row] = "done", False
-            if run.validation is None or (value > run.validation if self.task.better == "higher" else value < run.validation):
-                run.validation, run.best_step, self.poor[replica] = value, self.step, 0
-                self.best[replica] = self.theta[row]
-            else:
-                self.poor[replica] += 1
-                if patience and self.poor[replica] >= patience:
-                    run.status, going[row] = "done", False
+        for row in range(len(self.alive)):
+            point = {"step": self.step, "loss": float(self.loss_sum[row]) / max(self.loss_steps, 1), "validation_loss": loss[row], "validation": metric[row]}
+            going[row] = self.noted(row, self.theta[row], point, patience, until_solved)
         self.loss_sum, self.loss_steps = torch.zeros_like(self.loss_sum), 0
         if not going.all():
             self.keep(going.to(self.device))
+
+    def noted(self, row: int, weights: Tensor, point: dict[str, float], patience: int, until_solved: bool) -> bool:
+        """Add a point to the curve of a replica, keep weights (N,) that are its best; whether it goes on."""
+        replica = self.alive[row]
+        run, value = self.fitted[replica], point["validation"]
+        if not all(math.isfinite(number) for number in point.values()):
+            run.status = f"diverged at step {self.step}"
+            return False
+        run.curve.append(point)
+        going = True
+        if until_solved and self.task.solves(value):
+            run.status, going = "done", False
+        if run.validation is None or (value > run.validation if self.task.better == "higher" else value < run.validation):
+            run.validation, run.best_step, self.poor[replica] = value, int(point["step"]), 0
+            self.best[replica] = weights
+        else:
+            self.poor[replica] += 1
+            if patience and self.poor[replica] >= patience:
+                run.status, going = "done", False
+        return going
 
     def scores(self, split: str, theta: Tensor) -> tuple[list[float], list[float]]:
         """Mean loss and metric of each replica over a split; generated examples are the same for every run."""

@@ -20,10 +20,10 @@ Slots = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Rule:
-    """How one optimiser moves: the tensors it keeps, and the direction it takes (not yet times the rate)."""
+    """How one optimiser moves: the tensors it keeps, and the direction it takes (not yet times the rate); None where it takes no gradient."""
 
     slots: tuple[str, ...]
-    direction: Callable[[Tensor, Slots, Optimiser, Tensor, int], Tensor]
+    direction: Callable[[Tensor, Slots, Optimiser, Tensor, int], Tensor] | None
 
     def start(self, theta: Tensor) -> Slots:
         """Fresh slots, all zero."""
@@ -57,15 +57,18 @@ RULES = {
     "sgd": Rule(("velocity",), sgd),
     "rmsprop": Rule(("square", "velocity"), rmsprop),
     "adam": Rule(("mean", "square"), adam),
+    "guess": Rule((), None),  # `suite.training.guessing`
 }
 
 
 def update(theta: Tensor, gradient: Tensor, slots: Slots, o: Optimiser, rates: Tensor, momenta: Tensor, step: int, steps: int) -> None:
     """Move theta (R, N) in place; `rates` and `momenta` are (R, 1), `step` counts from 1."""
+    rule = RULES[o.name].direction
+    assert rule is not None
     gradient = clipped(gradient, o)
     if o.weight_decay:
         gradient = gradient.add(theta, alpha=o.weight_decay)
-    direction = RULES[o.name].direction(gradient, slots, o, momenta, step)
+    direction = rule(gradient, slots, o, momenta, step)
     rates = rates * (1 - momenta) if o.rescaled else rates
     theta.sub_(direction * (rates * schedule(o, step, steps)))
 
