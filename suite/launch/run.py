@@ -18,11 +18,14 @@ import torch
 from suite.experiments import Experiment
 from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
+from suite.launch.budget import duration
 from suite.launch.jobs import timed, trained, training
 from suite.launch.local import Job, Pool
+from suite.launch.narrow import narrowed
 from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.launch.searching import Carried, searched
+from suite.launch.shard import shard as shard_of
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, frame, where
 from suite.runs.machine import cores
@@ -44,12 +47,18 @@ def run(
     speed: bool | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
+    budget: str | None = None,
+    shard: str | None = None,
 ) -> pd.DataFrame:
-    """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`."""
+    """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`.
+
+    `experiment` is a name, an `Experiment`, a TOML file or module:attribute; `budget` a time as in "10m", `shard` a part as in "3/8".
+    """
     made = experiment_of(experiment)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = folder_of(made, out)
-    return frame(searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers)).runs)
+    keep = narrowed(partial(prepare, out=folder), shard_of(shard) if shard else None, duration(budget) if budget else None, workers)
+    return frame(searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers), keep).runs)
 
 
 def layers_of(spec: TrainSpec | SpeedSpec) -> list[tuple[str, int]]:

@@ -83,6 +83,14 @@ def _baselines(payload: dict[str, Any], progress: Callable[[int, int], None]) ->
     return [b._asdict() for b in baselines(catalogue.task(payload["task"]))]
 
 
+def _calibrate(payload: dict[str, Any], progress: Callable[[int, int], None]) -> tuple[Any, ...]:
+    del progress
+    from suite.training.calibrate import calibrate
+
+    spec = payload["spec"]
+    return calibrate(spec.cell, spec.engine, spec.dtype, spec.device, spec.threads)
+
+
 def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Path | None:
     """For tests of the pool: wait, or end the process the hard way."""
     del progress
@@ -92,4 +100,4 @@ def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Pat
     return None
 
 
-JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "sleep": _sleep}
+JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "sleep": _sleep, "calibrate": _calibrate}
