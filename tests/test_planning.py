@@ -5,6 +5,7 @@ import json
 import math
 import random
 from collections import Counter
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import suite
 from suite.experiments import Experiment, Match, Mistakes, Recipe, Sample, Search, file, match, points, schema, search
+from suite.experiments.conditions import conditions
 from suite.launch import plan as plan_module
 from suite.launch import prices
 from suite.launch.asking import asked, experiment_of, solved
@@ -22,6 +24,7 @@ from suite.launch.plan import Completion, Plan, complete, plan, together
 from suite.launch.searching import Carried, searched
 from suite.launch.shard import Shard, part, shard
 from suite.launch.showing import shown
+from suite.report.ways import apart
 from suite.runs import Optimiser, Point, Run, Score, TrainSpec, where
 from suite.stats import mean_interval
 from suite.training.group import costs_of, network_of
@@ -107,6 +110,18 @@ def test_the_schema_is_that_of_the_models_and_takes_what_they_take():
             jsonschema.validate({**raw, **change}, published)
         with pytest.raises(Mistakes):
             file.experiment({**raw, **change}, "x")
+
+
+def examples():
+    """Every file that the documentation shows."""
+    text = (Path(suite.__file__).parents[1] / "docs" / "running.md").read_text(encoding="utf-8")
+    return [block.partition("```")[0] for block in text.split("```toml\n")[1:]]
+
+
+@pytest.mark.parametrize("text", examples())
+def test_files_in_the_documentation_can_be_run(tmp_path, text):
+    found = asked(experiment_of(written(tmp_path, text)))
+    assert plan(found.specs, [], "here").missing == len(found.specs) > 0
 
 
 WRONG = """
@@ -327,7 +342,7 @@ def carried(scores):
     asked_for = []
 
     def carry_out(experiment, specs):
-        asked_for.append((experiment.question, list(specs)))
+        asked_for.append((experiment, list(specs)))
         runs = [ended(spec, score) for spec in specs if (score := scores(spec)) is not None]
         return Carried(None, runs)
 
@@ -340,14 +355,24 @@ def test_the_best_trial_of_each_cell_is_what_is_reported(fresh, seeds, capsys):
     carry_out, asked_for = carried(lambda spec: 1.0 if spec.optimiser.lr == rates[spec.cell] else 0.5)
     experiment = dataclasses.replace(SEARCHED, search=SEARCHED.search.model_copy(update={"fresh": fresh}))
     result = searched(experiment, asked(experiment), carry_out)
-    (_, trials), (question, reported) = asked_for
+    (_, trials), (reporting, reported) = asked_for
     assert len(trials) == 12
     assert {(spec.cell, spec.optimiser.lr) for spec in reported} == set(rates.items())
     assert {spec.seed for spec in reported} == {run.spec.seed for run in result.runs} == seeds
-    assert "optimiser.lr, from 3 trials of 2 seeds, the same for all" in question
+    assert "Chosen for each cell and task: optimiser.lr, from 3 trials of 2 seeds, the same for all" in conditions(reporting)
+    assert "nearest to 500 parameters of the whole network, within 10 %" in conditions(reporting)
     said = capsys.readouterr().err
     assert "rnn: chosen is optimiser.lr 0.01, trial 2 of 3\n" in said
     assert "gru: chosen is optimiser.lr 0.1, trial 3 of 3; optimiser.lr 0.1 is the largest tried, its range may be too narrow" in said
+
+
+def test_a_grid_over_training_makes_contestants_on_the_page_and_a_sample_makes_none():
+    grid = [ended(spec, 0.5) for spec in made(grid={"optimiser.lr": [0.1, 0.2], "units": [4, 5]}).specs()]
+    assert {run.spec.cell for run in apart(grid)} == {f"rnn, {units} units, rate {rate}" for units in (4, 5) for rate in (0.1, 0.2)}
+    space = {name: SPACE[name] for name in ("units", "optimiser.lr", "input_noise", "init")}
+    drawn = [ended(spec, 0.5) for spec in made(sample=Sample(trials=4, space=space), recipes=(Recipe(PARITY, {}),)).specs()]
+    assert len({run.spec.cell for run in apart(drawn)}) == 4
+    assert {run.spec.cell for run in apart(drawn, list(space))} == {"rnn"}
 
 
 def test_nothing_is_chosen_before_every_trial_has_a_result(capsys):
@@ -530,7 +555,7 @@ def test_a_dry_run_says_runs_groups_time_and_memory(monkeypatch):
     assert lines[0].startswith("parity(length=4, lengths='fixed', supervision='every') rnn: 6 runs as one model, 20 units, 12 updates, about ")
     assert "then what is chosen in 2 searches: 6 runs in 2 groups" in lines
     assert any(line.startswith("memory: up to about 0.") for line in lines)
-    assert lines[-1].startswith("12 runs to do in 2 groups, 0 found, 0 not possible here; about ")
+    assert lines[-1].startswith("12 runs to do, 0 found, 0 not possible here; 2 groups, about ")
 
 
 def test_planning_makes_what_specs_share_once(monkeypatch):

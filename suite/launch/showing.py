@@ -27,9 +27,8 @@ def shown(todo: Plan, here: Where, workers: int | None = None, searches: Sequenc
         lines.append(f"then what is chosen in {len(searches)} searches: {later.missing} runs in {len(later.train)} groups")
     at_once = workers or max(1, here.cores // max((group[0].threads for group in todo.train), default=1))
     seconds = sum(makespan(map(expected.seconds, each.train), at_once) for each in (todo, later)) + sum(map(timing_seconds, todo.speed))
-    groups = f" in {len(todo.train) + len(todo.speed)} groups"
-    counted = f"{todo.missing} runs to do{groups}, {len(todo.found)} found, {len(todo.refused)} not possible here"
-    return [*lines, *todo.impossible, *memory(todo.train, expected, at_once, here), f"{counted}; about {clock(seconds)} on {at_once} of {here.cores} cores"]
+    counted = f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; {len(todo.train) + len(todo.speed)} groups"
+    return [*lines, *todo.impossible, *memory(todo.train, expected, at_once, here), f"{counted}, about {clock(seconds)} on {at_once} of {here.cores} cores"]
 
 
 def trained(groups: Iterable[Sequence[TrainSpec]], expected: Estimator) -> Iterable[str]:
