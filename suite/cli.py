@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,26 +45,31 @@ def _limits(timeout: str, retries: int, memory: str | None) -> Any:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
+@click.option("--budget", metavar="TIME", help="Run what narrows the intervals most within 90s, 10m, 2h or 1d, and list what is not run.")
+@click.option("--shard", "part", metavar="I/N", help="Run the i-th of n parts: one command of a job array.")
 @click.option("--launch", "launcher", default="local", show_default=True, help="Where runs are carried out: local, or ray (needs carrousel[cluster]).")
 @click.option("--address", metavar="HOST:PORT", help="Ray cluster, of which this machine is a node.  [default: a Ray started here for this command]")
 @click.option("--gpus-per-run", type=float, help="With --launch ray: GPUs a process, a fraction to share one.  [default: 1 on cuda]")
-@click.option("--dry-run", is_flag=True, help="Print what would be run, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print what would be run, with time and memory, and stop.")
 @limited
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, budget: str | None, part: str | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Run EXPERIMENT and print the path of its page: a name of `carrousel list experiments`, a FILE.toml or module:attribute of your own."""
     from suite.launch import launchers
     from suite.launch import run as launch
     from suite.launch.asking import asked, experiment_of
+    from suite.launch.limits import seconds
+    from suite.launch.narrow import narrowed
     from suite.launch.searching import searched
+    from suite.launch.shard import shard
 
     limits, made = _limits(timeout, retries, memory), experiment_of(experiment)
     place = launchers.launcher(launcher, address=address, gpus_per_run=gpus_per_run)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = launch.folder_of(made, out)
+    keep = narrowed(partial(launch.prepare, out=folder), shard(part) if part else None, seconds(budget) if budget else None, workers)
     if dry_run:
-        _show(*launch.prepare(found.specs, folder, elsewhere=place.elsewhere))
-        return 0
-    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits, place)))
+        return _show(*launch.prepare(keep(found.specs), folder, elsewhere=place.elsewhere), workers, found.contestants if made.search else ())
+    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits, place), keep))
 
 
 def _ended(carried: Any) -> int:
@@ -102,28 +108,18 @@ def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tupl
     made = timing(cells or all_cells, engines or all_engines, shapes, threads or (1, cores()), settings)
     specs, folder = made.specs(device=device), launch.folder_of(made, out)
     if dry_run:
-        _show(*launch.prepare(specs, folder))
-        return 0
+        return _show(*launch.prepare(specs, folder))
     carried = launch.carry_out(made, specs, folder, _command(), limits=limits)
     click.echo(tables(carried.runs))
     return _ended(carried)
 
 
-def _show(todo: Any, here: Any) -> None:
-    from suite.launch.plan import seconds, timing_seconds
-    from suite.launch.progress import clock
+def _show(todo: Any, here: Any, workers: int | None = None, searches: Any = ()) -> int:
+    from suite.launch.showing import shown
 
-    total = 0.0
-    for group in todo.train:
-        first, estimate = group[0], seconds(group)
-        total += estimate
-        click.echo(f"{first.task} {first.cell} x {len(group)} seeds, {first.steps} steps, about {estimate:.0f} s on one core")
-    for group in todo.speed:
-        first = group[0]
-        click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}), threads {first.threads}: {', '.join(f'{s.cell} {s.engine}' for s in group)}")
-    for said in (*todo.again, *todo.impossible):
-        click.echo(said)
-    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {clock(total / max(here.cores, 1) + sum(map(timing_seconds, todo.speed)))} on {here.cores} cores")
+    for line in shown(todo, here, workers, searches):
+        click.echo(line)
+    return 0
 
 
 def _command() -> str:

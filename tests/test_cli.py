@@ -55,6 +55,9 @@ MISTAKES = [
     (("run", "quick", "--seeds", "-1"), "seeds must be 1 or more, not -1"),
     (("run", "quick", "--seeds", "many"), "Invalid value for '--seeds'"),
     (("run", "quick", "--workers", "0"), "Invalid value for '--workers'"),
+    (("run", "quick", "--shard", "3/2"), "a shard is i/n with i from 1 to n, as in 3/8, not '3/2'"),
+    (("run", "quick", "--budget", "soon"), "a budget is a time, as in 90s, 10m, 2h or 1d, not 'soon'"),
+    (("run", "none.toml"), "there is no file 'none.toml'"),
     (("run", "quick", "--device", "gpu"), "unknown device 'gpu'"),
     (("run", "quick", "--colour", "red"), "No such option"),
     (("run",), "Missing argument"),
@@ -122,6 +125,31 @@ def test_a_dry_run_trains_and_writes_nothing(carrousel, tmp_path):
     status, out, _ = carrousel(*SHORT, "--dry-run", "--out", tmp_path / "out")
     assert status == 0
     assert "2 runs to do, 0 found" in out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_shard_of_a_dry_run_is_a_part_of_it(carrousel, tmp_path):
+    shown = [carrousel("run", "quick", "--task", "parity", "--seeds", "1", "--units", "4", "--shard", f"{k}/2", "--dry-run", "--out", tmp_path / "out") for k in (1, 2)]
+    assert [status for status, *_ in shown] == [0, 0]
+    assert sum(int(out.splitlines()[-1].partition(" runs")[0]) for _, out, _ in shown) == 4
+
+
+def test_schemas_are_printed_and_found(carrousel):
+    for what in ("experiment", "record"):
+        status, out, _ = carrousel("schema", what)
+        assert (status, json.loads(out)["type"]) == (0, "object")
+        status, path, _ = carrousel("schema", what, "--path")
+        assert json.loads(Path(path.strip()).read_text(encoding="utf-8")) == json.loads(out)
+
+
+def test_a_file_with_mistakes_says_them_all_and_runs_nothing(carrousel, tmp_path):
+    (tmp_path / "mine.toml").write_text("question = '?'\ncells = ['gruu']\nseeds = 0\n[[tasks]]\ntask = 'adding'\nunitz = 3\n")
+    status, out, err = carrousel("run", tmp_path / "mine.toml", "--out", tmp_path / "out")
+    assert (status, out) == (2, "")
+    lines = err.splitlines()
+    assert all(line.startswith(f"carrousel: {tmp_path / 'mine.toml'}: ") for line in lines)
+    for sentence in ("tasks[0].unitz: unknown setting 'unitz'; did you mean 'units'?", "seeds: must be 1 or more, not 0", "unknown cell 'gruu'; did you mean 'gru'?"):
+        assert sum(sentence in line for line in lines) == 1
     assert not (tmp_path / "out").exists()
 
 

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import math
+import random
 from collections import Counter
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -11,10 +13,20 @@ import pytest
 
 import suite
 from suite.experiments import Experiment, Match, Mistakes, Recipe, Sample, Search, file, match, points, schema, search
+from suite.experiments.conditions import conditions
+from suite.launch import plan as plan_module
+from suite.launch import prices
 from suite.launch.asking import asked, experiment_of, solved
-from suite.launch.plan import complete, plan
+from suite.launch.budget import gain, within
+from suite.launch.estimate import COARSE, Estimator, Facts, facts, makespan
+from suite.launch.narrow import narrowed
+from suite.launch.plan import Completion, Plan, complete, plan, together
 from suite.launch.searching import Carried, searched
-from suite.runs import Optimiser, Run, Score, TrainSpec, where
+from suite.launch.shard import Shard, part, shard
+from suite.launch.showing import shown
+from suite.report.ways import apart
+from suite.runs import Optimiser, Point, Run, Score, TrainSpec, where
+from suite.stats import mean_interval
 from suite.training.group import costs_of, network_of
 
 PARITY = "parity(length=4, supervision='every')"
@@ -98,6 +110,18 @@ def test_the_schema_is_that_of_the_models_and_takes_what_they_take():
             jsonschema.validate({**raw, **change}, published)
         with pytest.raises(Mistakes):
             file.experiment({**raw, **change}, "x")
+
+
+def examples():
+    """Every file that the documentation shows."""
+    text = (Path(suite.__file__).parents[1] / "docs" / "running.md").read_text(encoding="utf-8")
+    return [block.partition("```")[0] for block in text.split("```toml\n")[1:]]
+
+
+@pytest.mark.parametrize("text", examples())
+def test_files_in_the_documentation_can_be_run(tmp_path, text):
+    found = asked(experiment_of(written(tmp_path, text)))
+    assert plan(found.specs, [], "here").missing == len(found.specs) > 0
 
 
 WRONG = """
@@ -318,7 +342,7 @@ def carried(scores):
     asked_for = []
 
     def carry_out(experiment, specs):
-        asked_for.append((experiment.question, list(specs)))
+        asked_for.append((experiment, list(specs)))
         runs = [ended(spec, score) for spec in specs if (score := scores(spec)) is not None]
         return Carried(None, runs)
 
@@ -331,14 +355,24 @@ def test_the_best_trial_of_each_cell_is_what_is_reported(fresh, seeds, capsys):
     carry_out, asked_for = carried(lambda spec: 1.0 if spec.optimiser.lr == rates[spec.cell] else 0.5)
     experiment = dataclasses.replace(SEARCHED, search=SEARCHED.search.model_copy(update={"fresh": fresh}))
     result = searched(experiment, asked(experiment), carry_out)
-    (_, trials), (question, reported) = asked_for
+    (_, trials), (reporting, reported) = asked_for
     assert len(trials) == 12
     assert {(spec.cell, spec.optimiser.lr) for spec in reported} == set(rates.items())
     assert {spec.seed for spec in reported} == {run.spec.seed for run in result.runs} == seeds
-    assert "optimiser.lr, from 3 trials of 2 seeds, the same for all" in question
+    assert "Chosen for each cell and task: optimiser.lr, from 3 trials of 2 seeds, the same for all" in conditions(reporting)
+    assert "nearest to 500 parameters of the whole network, within 10 %" in conditions(reporting)
     said = capsys.readouterr().err
     assert "rnn: chosen is optimiser.lr 0.01, trial 2 of 3\n" in said
     assert "gru: chosen is optimiser.lr 0.1, trial 3 of 3; optimiser.lr 0.1 is the largest tried, its range may be too narrow" in said
+
+
+def test_a_grid_over_training_makes_contestants_on_the_page_and_a_sample_makes_none():
+    grid = [ended(spec, 0.5) for spec in made(grid={"optimiser.lr": [0.1, 0.2], "units": [4, 5]}).specs()]
+    assert {run.spec.cell for run in apart(grid)} == {f"rnn, {units} units, rate {rate}" for units in (4, 5) for rate in (0.1, 0.2)}
+    space = {name: SPACE[name] for name in ("units", "optimiser.lr", "input_noise", "init")}
+    drawn = [ended(spec, 0.5) for spec in made(sample=Sample(trials=4, space=space), recipes=(Recipe(PARITY, {}),)).specs()]
+    assert len({run.spec.cell for run in apart(drawn)}) == 4
+    assert {run.spec.cell for run in apart(drawn, list(space))} == {"rnn"}
 
 
 def test_nothing_is_chosen_before_every_trial_has_a_result(capsys):
@@ -346,3 +380,182 @@ def test_nothing_is_chosen_before_every_trial_has_a_result(capsys):
     searched(SEARCHED, asked(SEARCHED), carry_out)
     assert {spec.cell for spec in asked_for[1][1]} == {"rnn"}
     assert "gru: 3 of 6 trial runs have no result, and nothing is chosen yet" in capsys.readouterr().err
+
+
+MANY = made(
+    cells=("rnn", "gru"),
+    recipes=(Recipe(PARITY, {"batch": 8, "steps": 12, "evaluate_every": 6}), Recipe("adding(length=4)", {"batch": 8, "steps": 12, "evaluate_every": 6})),
+    shapes=({"length": 3, "batch": 2, "inputs": 2, "units": 4},),
+    engines=("hoisted", "scan"),
+    seeds=4,
+    grid={"units": [4, 5, 6, 7, 8], "optimiser.lr": [0.1, 0.2]},
+)
+
+
+@pytest.mark.parametrize("of", [1, 2, 7])
+def test_shards_share_nothing_and_leave_nothing_out(of):
+    specs = MANY.specs()
+    parts = [part(specs, Shard(number, of)) for number in range(1, of + 1)]
+    assert sorted(spec.id for piece in parts for spec in piece) == sorted(spec.id for spec in specs)
+    whole = [{frozenset(spec.id for spec in group) for group in [*plan(piece, [], "here").train, *plan(piece, [], "here").speed]} for piece in parts]
+    everything = plan(specs, [], "here")
+    assert set().union(*whole) == {frozenset(spec.id for spec in group) for group in [*everything.train, *everything.speed]}
+    if of == 2:
+        assert min(map(len, parts)) > 0.2 * len(specs)
+
+
+def test_a_shard_stays_what_it_is_when_more_is_asked_for_or_less():
+    few, many = dataclasses.replace(MANY, seeds=1, cells=("gru",)).specs(), dataclasses.replace(MANY, seeds=9).specs()
+    for number in (1, 2, 3):
+        mine = {spec.id for spec in part(many, Shard(number, 3))}
+        assert {spec.id for spec in part(few, Shard(number, 3))} == {spec.id for spec in few} & mine
+    shuffled = random.Random(0).sample(many, len(many))
+    assert {spec.id for spec in part(shuffled, Shard(2, 3))} == {spec.id for spec in part(many, Shard(2, 3))}
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/0", "a/b", "-1/2"])
+def test_what_is_no_shard_is_said(text):
+    assert shard(" 2/3 ") == (2, 3)
+    with pytest.raises(ValueError, match=f"a shard is i/n with i from 1 to n, as in 3/8, not '{text}'"):
+        shard(text)
+
+
+@pytest.fixture
+def steady(monkeypatch):
+    """Groups cost a second for each hundred updates, however many runs share them."""
+    monkeypatch.setattr(Estimator, "seconds", lambda self, group: group[0].steps / 100)
+    return Estimator({})
+
+
+def todo(*asked_for, found=()):
+    return Plan(train=together([complete(spec)[0] for spec in asked_for]), found=list(found))
+
+
+def train_spec(cell="rnn", seed=0, steps=100, **more):
+    return TrainSpec(task=PARITY, cell=cell, units=4, steps=steps, seed=seed, **more)
+
+
+def chosen(made_of, seconds, workers, expected):
+    return {(spec.cell, spec.seed) for group in within(made_of, seconds, workers, expected).train for spec in group}
+
+
+def test_every_contestant_gets_two_runs_before_any_gets_three_and_the_cheapest_first(monkeypatch):
+    monkeypatch.setattr(Estimator, "seconds", lambda self, group: len(group) * group[0].steps / 100)
+    everything = todo(*(train_spec(cell, seed, steps) for cell, steps in (("rnn", 100), ("gru", 200), ("mgu", 400)) for seed in range(5)))
+    expected = Estimator({})
+    assert chosen(everything, 7.0, 1, expected) == {("rnn", 0), ("gru", 0), ("mgu", 0)}
+    assert chosen(everything, 3.0, 1, expected) == {("rnn", 0), ("gru", 0)}
+    assert chosen(everything, 14.0, 1, expected) == {(cell, seed) for cell in ("rnn", "gru", "mgu") for seed in (0, 1)}
+    assert chosen(everything, 8.0, 2, expected) >= {(cell, seed) for cell in ("rnn", "gru", "mgu") for seed in (0, 1)}
+    assert ("mgu", 1) not in chosen(everything, 7.0, 2, expected)  # a second worker does not help one model
+    assert chosen(everything, 100.0, 1, expected) == {(cell, seed) for cell in ("rnn", "gru", "mgu") for seed in range(5)}
+    left = within(everything, 14.0, 1, expected).left
+    assert Counter(spec.cell for spec in left) == {"rnn": 3, "gru": 3, "mgu": 3}
+
+
+def scored(cell, scores):
+    return [ended(train_spec(cell, seed), 0.5).model_copy(update={"score": Score(best_step=1, validation=0.5, test=score)}) for seed, score in enumerate(scores)]
+
+
+def test_the_widest_interval_is_narrowed_first(monkeypatch):
+    monkeypatch.setattr(Estimator, "seconds", lambda self, group: float(len(group)))
+    found = [*scored("rnn", [0.5, 0.9, 0.7]), *scored("gru", [0.70, 0.71, 0.70])]
+    waiting = [train_spec(cell, seed) for cell in ("rnn", "gru") for seed in (3, 4)]
+    assert chosen(todo(*waiting, found=found), 2.0, 1, Estimator({})) == {("rnn", 3), ("rnn", 4)}
+    late = [*waiting, train_spec("mgu", 0)]
+    assert ("mgu", 0) in chosen(todo(*late, found=found), 1.0, 1, Estimator({}))
+
+
+def test_the_gain_of_a_run_is_how_much_it_narrows_students_interval():
+    values = [0.0, 1.0] * 3
+    now, next_ = mean_interval(values), mean_interval([*values, 0.5])
+    deviation = np.std(values, ddof=1)
+    assert gain(6, deviation) == pytest.approx((now.high - now.low) / 2 - (next_.high - next_.low) / 2 * deviation / np.std([*values, 0.5], ddof=1))
+    assert gain(2, 1.0) > gain(3, 1.0) > gain(10, 1.0) > 0
+
+
+def test_runs_that_share_a_model_are_worth_its_time_once(steady):
+    everything = todo(*(train_spec("rnn", seed) for seed in range(6)), *(train_spec("gru", seed) for seed in range(6)))
+    assert len(chosen(everything, 2.0, 1, steady)) == 12
+
+
+def test_a_budget_lists_what_is_not_run_and_leaves_the_rest(monkeypatch, capsys):
+    monkeypatch.setattr(prices, "measured", lambda specs, machine: {})
+    monkeypatch.setattr("suite.launch.narrow.measured", lambda specs, machine: {})
+    monkeypatch.setattr(Estimator, "seconds", lambda self, group: 20.0 * len(group))
+    specs = [train_spec(cell, seed) for cell in ("rnn", "gru") for seed in range(3)]
+    kept = narrowed(lambda given: (plan(given, [ended(specs[0], 0.5)], where().machine), where()), None, 81.0, 1)(specs)
+    assert {(spec.cell, spec.seed) for spec in kept} >= {("rnn", 0), ("rnn", 1), ("gru", 0), ("gru", 1)}  # the first has run
+    assert len(kept) == 5
+    assert "not run, for want of time: parity(length=4, lengths='fixed', supervision='every')" in capsys.readouterr().err
+
+
+def test_time_is_expected_to_grow_with_the_shape_and_corrected_by_records():
+    spec = complete(train_spec(steps=1000))[0]
+    expected = Estimator({})
+    one = expected.seconds([spec])
+    assert expected.seconds([spec.model_copy(update={"steps": 2000})]) == pytest.approx(2 * one, rel=0.02)
+    assert expected.seconds([spec] * 50) > one
+    assert expected.bytes([spec.model_copy(update={"units": 512})] * 50) > 2 * expected.bytes([spec])
+    here = where()
+    point = {"step": 1000, "loss": 0.1, "validation_loss": 0.1, "validation": 0.5}
+    took = ended(spec, 0.5)
+    took = took.model_copy(update={"curve": (Point(**point),), "costs": took.costs.model_copy(update={"seconds": 3 * one})})
+    expected.learn([took], here.machine)
+    assert expected.seconds([spec]) == pytest.approx(3 * one)
+    assert expected.seconds([complete(train_spec("gru"))[0]]) == Estimator({}).seconds([complete(train_spec("gru"))[0]])
+    expected.learn([took], "elsewhere")
+    assert expected.seconds([spec]) == one
+
+
+def test_the_time_of_groups_on_workers():
+    assert makespan([5.0, 3.0, 3.0, 3.0], 2) == 8.0
+    assert makespan([5.0], 8) == 5.0
+    assert makespan([], 2) == 0.0
+
+
+def test_a_task_that_cannot_be_drawn_is_left_to_its_runs(monkeypatch):
+    def broken(text):
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("suite.launch.estimate.task_of", broken)
+    facts.cache_clear()
+    assert facts("parity(length=4)", 8) == Facts(1.0, 0.0, ())
+    facts.cache_clear()
+
+
+def test_speed_is_measured_once_and_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CARROUSEL_CACHE", str(tmp_path))
+    spec = complete(train_spec(engine="vendor"))[0]
+    first = prices.measured([spec, spec.model_copy(update={"seed": 1})], "here")
+    assert "measuring how fast 1 cell trains here, once" in capsys.readouterr().err
+    ((name, speed),) = first.items()
+    assert all(len(each) == len(other) for each, other in zip(speed, COARSE, strict=True))
+    assert sum(speed.update) > 0
+    assert prices.measured([spec], "here") == {name: speed} == prices.known("here")
+    assert capsys.readouterr().err == ""
+    assert Estimator(first).seconds([spec]) > 0
+    prices.file("here").write_text("{")
+    assert prices.known("here") == {}
+
+
+def test_a_dry_run_says_runs_groups_time_and_memory(monkeypatch):
+    monkeypatch.setattr("suite.launch.narrow.measured", lambda specs, machine: {})
+    found = asked(SEARCHED)
+    lines = shown(plan(found.specs, [], where().machine), where(), 2, found.contestants)
+    assert lines[0].startswith("parity(length=4, lengths='fixed', supervision='every') rnn: 6 runs as one model, 20 units, 12 updates, about ")
+    assert "then what is chosen in 2 searches: 6 runs in 2 groups" in lines
+    assert any(line.startswith("memory: up to about 0.") for line in lines)
+    assert lines[-1].startswith("12 runs to do, 0 found, 0 not possible here; 2 groups, about ")
+
+
+def test_planning_makes_what_specs_share_once(monkeypatch):
+    calls = Counter()
+    for name in ("digest", "canonical"):
+        real = getattr(plan_module, name)
+        monkeypatch.setattr(plan_module, name, lambda *a, real=real, name=name: calls.update([name]) or real(*a))
+    specs = made(cells=("rnn", "gru"), grid={"optimiser.lr": [0.1 * k for k in range(1, 21)], "batch": [8, 16]}, recipes=(Recipe(PARITY, {}),), seeds=3).specs()
+    assert plan(specs, [], "here").missing == len(specs) == 240
+    assert calls == {"digest": 2, "canonical": 1}
+    one = Completion()
+    assert all(one(spec) == complete(spec) for spec in specs[::40])

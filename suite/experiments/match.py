@@ -41,7 +41,7 @@ def units(match: Match, count: Callable[[int], int | None]) -> int:
 
     `count` says how much a width takes, more for a wider one, and None for a width that cannot be.
 
-    >>> units(Match(parameters=1000), lambda n: n * n + 3)
+    >>> units(Match(parameters=1030), lambda n: n * n + 3)
     32
     >>> units(Match(parameters=10), lambda n: n * n + 3)
     Traceback (most recent call last):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -82,7 +83,7 @@ def alike(specs: Sequence[SpeedSpec]) -> list[list[SpeedSpec]]:
     """Timings that differ only in cell and engine, in the order asked for."""
     groups: dict[str, list[SpeedSpec]] = {}
     for spec in specs:
-        groups.setdefault(repr(spec.model_dump(exclude={"cell", "cell_digest", "engine"})), []).append(spec)
+        groups.setdefault(group_of(spec), []).append(spec)
     return list(groups.values())
 
 
@@ -90,8 +91,14 @@ def together(specs: Sequence[TrainSpec]) -> list[list[TrainSpec]]:
     """Specs that differ only in seed, rate, momentum and input noise train as one model."""
     groups: dict[str, list[TrainSpec]] = {}
     for spec in specs:
-        groups.setdefault(repr(sorted(shared(spec).items())), []).append(spec)
+        groups.setdefault(group_of(spec), []).append(spec)
     return list(groups.values())
+
+
+def group_of(spec: TrainSpec | SpeedSpec) -> str:
+    """What a spec has in common with those that it trains or is timed with, as one text."""
+    common = shared(spec) if isinstance(spec, TrainSpec) else spec.model_dump(exclude={"cell", "cell_digest", "engine"})
+    return json.dumps(common, sort_keys=True)
 
 
 def complete(spec: TrainSpec | SpeedSpec, elsewhere: bool = False) -> tuple[TrainSpec | SpeedSpec, str | None]:
@@ -259,14 +266,10 @@ def device_of(name: str) -> tuple[torch.device, str | None]:
 
 
 def seconds(specs: Sequence[TrainSpec]) -> float:
-    """A rough estimate of a group's time on one core, good enough to order groups and to weigh progress by."""
-    first = specs[0]
-    task = task_of(first.task)
-    net = network_of(first, task.inputs, task.outputs)
-    length = len(next(task.batches("train", first.batch, torch.Generator().manual_seed(0))).x)
-    adds = sum(layer.cell.costs(layer.inputs)["multiply_adds"] for ways in net.stacks[0] for layer in ways)
-    step = length * (1.3e-4 + 1.2e-10 * len(specs) * first.batch * adds) + 6e-9 * len(specs) * net.parameters
-    return 1.2 * first.steps * step
+    """An estimate of a group's time from what has been measured on this machine, roughly where nothing has; nothing is measured now."""
+    from suite.launch.estimate import at_hand
+
+    return at_hand().seconds(specs)
 
 
 def timing_seconds(specs: Sequence[SpeedSpec]) -> float:

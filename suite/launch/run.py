@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.experiments import Experiment
+from suite.experiments.conditions import conditions
 from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
 from suite.launch.jobs import timed, trained, training
 from suite.launch.launchers import Launcher, Workplace, launcher
-from suite.launch.limits import USUAL, Limits
+from suite.launch.limits import USUAL, Limits, seconds
 from suite.launch.local import Job, Outcome
+from suite.launch.narrow import narrowed
 from suite.launch.plan import Plan, canonical, plan, task_of, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.launch.searching import Carried, searched
+from suite.launch.shard import shard as shard_of
 from suite.launch.stopping import room, stoppable, sweep
 from suite.launch.supervise import attempts
 from suite.launch.worker import accelerator
@@ -55,15 +58,19 @@ def run(
     launch: str = "local",
     address: str | None = None,
     gpus_per_run: float | None = None,
+    budget: str | None = None,
+    shard: str | None = None,
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`.
 
+    `experiment` is a name, an `Experiment`, a TOML file or module:attribute; `budget` a time as in "10m", `shard` a part as in "3/8".
     `suite.curves(frame)` are its learning curves. Seconds and bytes; a mistake is a ValueError, and nothing is run.
     """
     place, made = launcher(launch, address=address, gpus_per_run=gpus_per_run), experiment_of(experiment)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = folder_of(made, out)
-    carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers, limits=limits, place=place))
+    keep = narrowed(partial(prepare, out=folder), shard_of(shard) if shard else None, seconds(budget) if budget else None, workers)
+    carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers, limits=limits, place=place), keep)
     return framed(carried.runs, [carried.out])
 
 
@@ -212,6 +219,7 @@ def _write_catalogue(experiment: Experiment, command: str, cells: list[dict[str,
     found = {text: kept.baselines.get(_key(text), []) for text in tasks}
     described = describe.describe(experiment.name, experiment.question, command, cells, tasks, found)
     described["runs"] = sorted(run.file for run in kept.runs)
+    described |= {"conditions": conditions(experiment), "drawn": list(experiment.sample.space) if experiment.sample else []}
     replace(out / "catalogue.json", json.dumps(described, indent=1, allow_nan=False) + "\n")
     replace(out / "baselines.json", json.dumps(kept.baselines, indent=1, sort_keys=True, allow_nan=False) + "\n")
 

@@ -39,15 +39,8 @@ def searched(experiment: Experiment, found: Asked, carry_out: Callable[..., Carr
     reported: list[TrainSpec | SpeedSpec] = [*chosen, *found.timed]
     if not reported:
         return trials
-    last = carry_out(replace(experiment, question=f"{experiment.question} {rule(experiment.search, found.contestants)}"), keep(reported))
+    last = carry_out(replace(experiment, seeds=len(found.contestants[0].again[0]) or experiment.seeds), keep(reported))
     return Carried(last.out, [*trials.failed, *last.runs], last.page)
-
-
-def rule(search: Search, contestants: Sequence[Contestant]) -> str:
-    """How the settings that are reported were chosen, for the page."""
-    seeds = f"{search.seeds} seed{'s' * (search.seeds > 1)}"
-    told = f"Chosen for each cell and task: {', '.join(search.varied)}, from {len(search.trials)} trials of {seeds}, the same for all, by the mean of their best validation scores"
-    return f"{told}; {f'the best was run again with {len(contestants[0].again[0])} seeds that no trial had' if search.fresh else 'shown are the runs of the best trial'}."
 
 
 def choices(search: Search, contestants: Sequence[Contestant], runs: Sequence[Run]) -> tuple[list[TrainSpec], list[str]]:

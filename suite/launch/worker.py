@@ -126,6 +126,14 @@ def _baselines(payload: dict[str, Any], progress: Callable[[int, int], None]) ->
     return [b._asdict() for b in baselines(catalogue.task(payload["task"]))]
 
 
+def _calibrate(payload: dict[str, Any], progress: Callable[[int, int], None]) -> tuple[Any, ...]:
+    del progress
+    from suite.training.calibrate import calibrate
+
+    spec = payload["spec"]
+    return calibrate(spec.cell, spec.engine, spec.dtype, spec.device, spec.threads)
+
+
 def _where(payload: dict[str, Any], progress: Callable[[int, int], None]) -> Any:
     """The machine of this process."""
     del progress
@@ -152,4 +160,4 @@ def _sleep(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int
     return torch.get_num_threads() if "threads" in payload else None
 
 
-JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "where": _where, "sleep": _sleep}
+JOBS: dict[str, Callable[..., Any]] = {"train": _train, "peak": _peak, "times": _times, "prepare": _prepare, "baselines": _baselines, "where": _where, "calibrate": _calibrate, "sleep": _sleep}

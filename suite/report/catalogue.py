@@ -59,7 +59,7 @@ class TaskEntry(Plain):
 
 
 class Catalogue(Plain):
-    """`catalogue.json`; `runs` names the records of the command, all where it is None."""
+    """`catalogue.json`; `runs` names the records of the command, all where it is None; `drawn` the settings that are random from run to run."""
 
     experiment: str
     question: str
@@ -69,6 +69,8 @@ class Catalogue(Plain):
     tasks: list[TaskEntry]
     references: list[dict[str, str]] = []
     runs: list[str] | None = None
+    conditions: str = "All cells of a task share units, optimiser, rate and updates: none was tuned, and they are not matched in parameters."
+    drawn: list[str] = []
 
 
 BASELINES = TypeAdapter(dict[str, list[BaselineEntry]])

@@ -63,7 +63,7 @@ def records(folder: Path) -> tuple[list[tuple[Run, str]], list[str]]:
 
 def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> str:
     """The whole page."""
-    runs = apart(runs)
+    runs = apart(runs, catalogue.drawn)
     ran = {run.spec.cell for run in runs}
     cells = list(dict.fromkeys([*(entry.name for entry in catalogue.cells if entry.name in ran), *(run.spec.cell for run in runs)]))  # a layer above is no contestant
     look = Look(cells, sorted({run.spec.engine for run in runs if isinstance(run.spec, SpeedSpec)}))

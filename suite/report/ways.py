@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from suite.runs import Run, TrainSpec
 from suite.runs.spec import Optimiser
@@ -45,22 +45,56 @@ def settings(runs: Sequence[Run], task: str) -> list[str]:
     return [way for way, _ in ways.most_common()]
 
 
-def apart(runs: Sequence[Run]) -> list[Run]:
-    """The same runs, a cell called after what tells its networks apart where one task has it in several sizes or ways.
+WORDS = {"lr": "rate", "input_noise": "input noise", "clip_norm": "clipped at", "weight_decay": "weight decay"}
 
-    No mean is taken over different networks: on the page `lstm, bidirectional` is another contestant than `lstm`.
+
+def trained(spec: TrainSpec) -> dict[str, str]:
+    """How a network was trained, setting by setting, where runs of one cell may differ."""
+    fields = {name: getattr(spec, name) for name in ("batch", "steps", "input_noise", "embedding", "readout", "dtype")} | dict(spec.optimiser)
+    return {name: f"{WORDS.get(name, name)} {value:g}" if isinstance(value, (int, float)) else f"{WORDS.get(name, name)} {value}" for name, value in fields.items()}
+
+
+def alike(spec: TrainSpec, first: TrainSpec, drawn: Sequence[str]) -> TrainSpec:
+    """A spec with what was drawn at random as the first one of its cell has it: no way of its own."""
+    rule = {path.partition(".")[2]: getattr(first.optimiser, path.partition(".")[2]) for path in drawn if path.startswith("optimiser.")}
+    fields = {path: getattr(first, path) for path in drawn if path in type(spec).model_fields}
+    embedding = {"embedding": first.embedding} if "units" in drawn and spec.embedding == spec.units else {}
+    return spec.model_copy(update={**fields, **embedding, "optimiser": spec.optimiser.model_copy(update=rule)})
+
+
+def apart(runs: Sequence[Run], drawn: Sequence[str] = ()) -> list[Run]:
+    """The same runs, a cell called after what tells its runs apart where one task has it in several sizes, or built or trained in several ways.
+
+    No mean is taken over different networks: on the page `lstm, bidirectional` is another contestant than `lstm`. Settings
+    that were `drawn` at random tell nothing apart.
     """
-    kinds: dict[tuple[str, str], set[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    kinds: dict[tuple[str, str], list[TrainSpec]] = {}
+    specs = {}
     for run in runs:
         if isinstance(run.spec, TrainSpec):
-            kinds.setdefault((run.spec.task, run.spec.cell), set()).add((tuple(size(run.spec)), tuple(built(run.spec))))
+            found = kinds.setdefault((run.spec.task, run.spec.cell), [])
+            specs[run.id] = alike(run.spec, found[0] if found else run.spec, drawn)
+            found.append(specs[run.id])
+    names = {of: told_apart(found) for of, found in kinds.items()}
     told = []
     for run in runs:
-        found = kinds[run.spec.task, run.spec.cell] if isinstance(run.spec, TrainSpec) else set()
-        if not isinstance(run.spec, TrainSpec) or len(found) < 2:
+        if isinstance(run.spec, TrainSpec):
+            name = ", ".join([run.spec.cell, *names[run.spec.task, run.spec.cell](specs[run.id])])
+            told.append(run if name == run.spec.cell else run.model_copy(update={"spec": run.spec.model_copy(update={"cell": name})}))
+        else:
             told.append(run)
-            continue
-        parts = size(run.spec) if len({sizes for sizes, _ in found}) > 1 else []
-        name = ", ".join([run.spec.cell, *parts, *built(run.spec)])
-        told.append(run.model_copy(update={"spec": run.spec.model_copy(update={"cell": name})}))
     return told
+
+
+def told_apart(specs: Sequence[TrainSpec]) -> Callable[[TrainSpec], list[str]]:
+    """What to call each of some specs of one cell on one task."""
+    sizes, ways = ({tuple(of(spec)) for spec in specs} for of in (size, built))
+    training = [trained(spec) for spec in specs]
+    differing = [name for name in training[0] if len({way[name] for way in training}) > 1]
+
+    def called(spec: TrainSpec) -> list[str]:
+        own = trained(spec)
+        parts = size(spec) if len(sizes) > 1 else []
+        return [*parts, *(built(spec) if len(sizes) > 1 or len(ways) > 1 else []), *(own[name] for name in differing)]
+
+    return called

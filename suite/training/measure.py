@@ -124,6 +124,20 @@ def peak_bytes(call: Call, device: torch.device) -> int | None:
         return None
 
 
+def high_water(call: Call, device: torch.device) -> int | None:
+    """Bytes that the process holds at the height of one call; on CUDA what the allocator handed out. None where it cannot be told."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        call()
+        return _status("VmHWM")
+    except (OSError, StopIteration):
+        return None
+
+
 def _status(field: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(field)).split()[1]) * 1024

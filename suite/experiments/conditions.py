@@ -1,0 +1,43 @@
+"""On what terms the cells of an experiment were compared, in a sentence or two for its page."""
+
+from __future__ import annotations
+
+from suite.experiments.experiment import Experiment
+
+PLAIN = "All cells of a task share units, optimiser, rate and updates: none was tuned, and they are not matched in parameters."
+
+
+def conditions(experiment: Experiment) -> str:
+    """What was matched, what was drawn, what was chosen and how.
+
+    >>> from suite.experiments import QUICK
+    >>> conditions(QUICK) == PLAIN
+    True
+    """
+    said = [*matched(experiment), *drawn(experiment), *chosen(experiment)]
+    return " ".join(said) or PLAIN
+
+
+def matched(experiment: Experiment) -> list[str]:
+    """The budget."""
+    if experiment.match is None:
+        return []
+    what, budget = experiment.match.of
+    return [f"The units of every cell are those that come nearest to {budget:,} {what.replace('_', ' ')} of the whole network, within {100 * experiment.match.within:g} %."]
+
+
+def drawn(experiment: Experiment) -> list[str]:
+    """The random search."""
+    if experiment.sample is None:
+        return []
+    return [f"Drawn at random, the same {experiment.sample.trials} times for every cell: {', '.join(experiment.sample.space)}; a mean, and its spread, is over them too."]
+
+
+def chosen(experiment: Experiment) -> list[str]:
+    """The search, and what is reported of it."""
+    search = experiment.search
+    if search is None:
+        return []
+    seeds = f"{search.seeds} seed{'s' * (search.seeds > 1)}"
+    told = f"Chosen for each cell and task: {', '.join(search.varied)}, from {len(search.trials)} trials of {seeds}, the same for all, by the mean of their best validation scores"
+    return [f"{told}; {f'what is chosen is run again with {experiment.seeds} seeds that no trial had' if search.fresh else 'shown are the runs of the best trial'}."]
