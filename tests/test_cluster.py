@@ -173,17 +173,18 @@ def test_a_node_lost_in_mid_run_costs_nothing(project, cluster, monkeypatch):
 @ray_here
 @nodes_here
 def test_ctrl_c_ends_a_ray_of_our_own_and_leaves_records(project, cluster):
-    before = set(Path("/tmp").glob("carrousel-*"))
     driver = cluster.run(project, "long", "--workers", "1")
     until(lambda: sum("forkserver" in command for command in processes(project).values()) > 1)
     time.sleep(2.0)  # it has begun, and has said so
+    (private,) = Path("/tmp").glob(f"carrousel-{driver.pid}-*")
+    assert private.stat().st_mode & 0o077 == 0
     driver.send_signal(signal.SIGINT)
     out, err = driver.communicate(timeout=60)
     assert (driver.returncode, out) == (130, ""), err
     runs, _ = Store(project / "there" / "runs").read()
     assert [run.status for run in runs] == ["cut off"] * 2
     assert len(list((project / "there" / "checkpoints").glob("*.pt"))) == 1  # the folder was shared, and known for it
-    assert not set(Path("/tmp").glob("carrousel-*")) - before
+    assert not list(Path("/tmp").glob(f"carrousel-{driver.pid}-*"))
     until(lambda: not processes(project))
 
 

@@ -61,11 +61,11 @@ def joined(ray: Any, address: str | None, processors: int, modules: Sequence[str
 
 def _ours(closing: ExitStack) -> dict[str, Any]:
     """The settings of a Ray of our own: its folder goes with it, and nobody else has its token."""
-    folder = tempfile.mkdtemp(prefix="carrousel-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108 (a socket's path must be short)
+    folder = tempfile.mkdtemp(prefix=f"carrousel-{os.getpid()}-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108 (a socket's path must be short)
     closing.callback(shutil.rmtree, folder, ignore_errors=True)
     if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    return {"address": "local", "object_store_memory": STORE, "include_dashboard": False, "_temp_dir": folder}
+    return {"address": "local", "object_store_memory": STORE, "include_dashboard": False, "_temp_dir": os.path.join(folder, "r")}  # Ray opens its own to all
 
 
 def _why(error: Exception, said: str) -> str:
