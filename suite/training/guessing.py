@@ -1,8 +1,8 @@
 """Weight guessing: a step is a trial of fresh weights, without a gradient and without a memory of earlier trials.
 
 A trial that solves the whole training batch is scored on validation, and solves the task if it solves that, too. Most trials are wrong
-on the batch's first rows already and go no further; several trials of each run are looked at in one go. Both only save time: which
-trial is the first right one follows from the run's seed and the batches alone. Key: schmidhuber2001.
+on the batch's first rows already and go no further; several trials of each run are looked at in one go. Both only save time where all
+batches hold the same examples (`train=100` and batches of 100): which trial is the first right one then follows from the run's seed alone. Key: schmidhuber2001.
 """
 
 from __future__ import annotations
@@ -46,13 +46,16 @@ def guess(trainer: Trainer, examples: Batch, until: int, until_solved: bool) -> 
 
 
 def drawn(trainer: Trainer, trials: int) -> Tensor:
-    """Weights (R, trials, N) from U(-range, range), each replica's from its seed and the step; what is frozen stays."""
-    each = []
-    for replica in trainer.alive:
-        generator = torch.Generator().manual_seed(stream_seed(f"guess {trainer.fitted[replica].seed}", trainer.step))
-        each.append(torch.rand(trials, trainer.theta.shape[1], generator=generator, dtype=torch.float64))
-    theta = ((2 * torch.stack(each) - 1) * trainer.rule.range).to(trainer.theta)
+    """Weights (R, trials, N) from U(-range, range), each from its replica's seed and the number of the trial; what is frozen stays."""
+    seeds, entries = [trainer.fitted[replica].seed for replica in trainer.alive], trainer.theta.shape[1]
+    theta = torch.stack([torch.stack([alone(seed, trainer.step + k + 1, entries) for k in range(trials)]) for seed in seeds])
+    theta = ((2 * theta - 1) * trainer.rule.range).to(trainer.theta)
     return theta if trainer.moves is None else torch.where(trainer.moves, theta, trainer.theta.unsqueeze(1))
+
+
+def alone(seed: int, trial: int, entries: int) -> Tensor:
+    """The numbers from 0 to 1 of one trial."""
+    return torch.rand(entries, generator=torch.Generator().manual_seed(stream_seed(f"guess {seed}", trial)), dtype=torch.float64)
 
 
 def tried(trainer: Trainer, theta: Tensor, examples: Batch) -> tuple[Tensor, Tensor]:
