@@ -56,7 +56,7 @@ MISTAKES = [
     (("run", "quick", "--seeds", "many"), "Invalid value for '--seeds'"),
     (("run", "quick", "--workers", "0"), "Invalid value for '--workers'"),
     (("run", "quick", "--shard", "3/2"), "a shard is i/n with i from 1 to n, as in 3/8, not '3/2'"),
-    (("run", "quick", "--budget", "soon"), "a budget is a time, as in 90s, 10m, 2h or 1d, not 'soon'"),
+    (("run", "quick", "--budget", "soon"), "a duration is a number of seconds or like 90s, 10m, 2h, 1d, more than 0, not 'soon'"),
     (("run", "none.toml"), "there is no file 'none.toml'"),
     (("run", "quick", "--device", "gpu"), "unknown device 'gpu'"),
     (("run", "quick", "--colour", "red"), "No such option"),
