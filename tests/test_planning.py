@@ -551,11 +551,11 @@ def test_a_dry_run_says_runs_groups_time_and_memory(monkeypatch):
 
 def test_planning_makes_what_specs_share_once(monkeypatch):
     calls = Counter()
-    for name in ("digest", "canonical"):
+    for name in ("digest", "canonical", "network_of"):
         real = getattr(plan_module, name)
         monkeypatch.setattr(plan_module, name, lambda *a, real=real, name=name: calls.update([name]) or real(*a))
     specs = made(cells=("rnn", "gru"), grid={"optimiser.lr": [0.1 * k for k in range(1, 21)], "batch": [8, 16]}, recipes=(Recipe(PARITY, {}),), seeds=3).specs()
     assert plan(specs, [], "here").missing == len(specs) == 240
-    assert calls == {"digest": 2, "canonical": 1}
+    assert calls == {"digest": 2, "canonical": 1, "network_of": 2 * 2}
     one = Completion()
     assert all(one(spec) == complete(spec) for spec in specs[::40])

@@ -16,7 +16,7 @@ from suite.experiments import EXPERIMENTS, Experiment, file
 from suite.experiments.experiment import Asked
 from suite.experiments.match import Match, units
 from suite.experiments.mistakes import Mistakes, merged
-from suite.launch.plan import UNDECIDING, Completion, task_of
+from suite.launch.plan import Completion, deciding, task_of
 from suite.runs.spec import SpeedSpec, TrainSpec
 from suite.training.group import costs_of, network_of
 
@@ -81,14 +81,14 @@ def asked(experiment: Experiment, **options: Any) -> Asked:
     """What an experiment comes to, see `Experiment.ask`; every name in it is known and every setting fits, or all that does not is raised."""
     budgets = cache(solved)
     try:
-        found = experiment.ask(**options, solve=lambda spec, match: budgets(spec.model_copy(update={**UNDECIDING, "units": 1}), match))
+        found = experiment.ask(**options, solve=lambda spec, match: budgets(deciding(spec).model_copy(update={"units": 1}), match))
     except Mistakes as wrong:
         raise Mistakes([*wrong.lines, *in_what_is_fixed(experiment, options)]) from None
     completed, tried = Completion(), set()
     faults: list[tuple[str, str]] = []
     first: list[tuple[str, TrainSpec | SpeedSpec]] = [(each.place, each.trials[0][0]) for each in found.contestants]
     for place, spec in (*first, *(("shapes", spec) for spec in found.timed)):
-        key = (place, spec.model_copy(update={**UNDECIDING, "units": 1} if isinstance(spec, TrainSpec) else {}))
+        key = (place, deciding(spec).model_copy(update={"units": 1}) if isinstance(spec, TrainSpec) else spec)
         if key not in tried:
             tried.add(key)
             try:

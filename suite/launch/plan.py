@@ -160,7 +160,7 @@ class Completion:
 
     def network(self, spec: TrainSpec, task: Task, made: Sequence[tuple[Cell, str, str]]) -> tuple[dict[str, object], str | None]:
         """What the task and the network decide of a spec, and the sentence of a network that does not fit."""
-        key = spec.model_copy(update=UNDECIDING)
+        key = deciding(spec)
         if key not in self.networks:
             filled, misfit = networked(spec, task, made)
             self.networks[key] = filled | self.task(spec.task, task), misfit
@@ -180,6 +180,11 @@ def stack(spec: TrainSpec | SpeedSpec) -> list[tuple[str, int]]:
 
 
 UNDECIDING: dict[str, object] = {"seed": 0, "data_seed": 0, "optimiser": Optimiser(), "batch": 1, "steps": 1, "evaluate_every": 1, "patience": 0, "until_solved": False}
+
+
+def deciding(spec: TrainSpec) -> TrainSpec:
+    """What of a spec decides its network and whether it fits its task: the rest as if it were not given."""
+    return spec.model_copy(update={**UNDECIDING, "input_noise": float(spec.input_noise > 0)})
 
 
 def networked(spec: TrainSpec, task: Task, made: Sequence[tuple[Cell, str, str]]) -> tuple[dict[str, object], str | None]:
