@@ -191,7 +191,7 @@ def test_what_cannot_run_here_is_no_failure(carrousel, tmp_path, monkeypatch, fr
 
 
 def test_an_interrupt_has_status_130(carrousel, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("suite.launch.run.carry_out", interrupted)

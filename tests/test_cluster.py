@@ -33,7 +33,7 @@ THEIRS = """
 from suite.experiments import Experiment, Recipe
 from beside import SETTINGS, mine  # a cell in a module of its own travels too
 
-many = Experiment("many", "Is a cluster as good?", ("rnn", "gru", "theirs:mine"), tuple(Recipe("adding(length=4)", SETTINGS | {"units": n}) for n in range(2, 8)), seeds=2)
+many = Experiment("many", "Is a cluster as good?", ("rnn", "gru", "theirs:mine"), tuple(Recipe("adding(length=4)", SETTINGS | {"units": n}) for n in range(2, 6)), seeds=2)
 long = Experiment("long", "Can it be stopped?", ("rnn",), (Recipe("adding(length=4)", SETTINGS | {"steps": 10_000_000}),), seeds=2)
 """
 BESIDE = """
@@ -139,7 +139,7 @@ def test_a_node_lost_in_mid_run_costs_nothing(project, cluster, monkeypatch):
     lost = cluster.start(3)
     driver = cluster.run(project, "many", "--address", cluster.address, "--save-weights")
     records = project / "there" / "runs"
-    until(lambda: len(list(records.glob("*.json"))) >= 6)
+    until(lambda: len(list(records.glob("*.json"))) >= 4)
     until(lambda: sum("forkserver" in command for command in processes(lost).values()) > 1)  # a job is under way there
     kill(lost)
     out, err = driver.communicate(timeout=180)
@@ -153,7 +153,7 @@ def test_a_node_lost_in_mid_run_costs_nothing(project, cluster, monkeypatch):
     many = launch.experiment_of("theirs:many")
     launch.carry_out(many, many.specs(), project / "here", "carrousel run many")
     (there, runs), (here, _) = results(project / "there"), results(project / "here")
-    assert len(there) == len(runs) == 36
+    assert len(there) == len(runs) == 24
     assert there == here
     assert {(run.where.cores, run.where.threads, run.where.replicas) for run in runs} == {(1, 1, 2)}  # of a node: the driver may use all
     assert {path.stem for path in (project / "there" / "weights").iterdir()} == set(there)
