@@ -93,13 +93,13 @@ def _show(todo: Any, here: Any) -> None:
     for group in todo.train:
         first, estimate = group[0], seconds(group)
         total += estimate
-        click.echo(f"{first.task} {first.cell} x {len(group)} seeds, {first.steps} steps, about {estimate:.0f} s on one core")
+        click.echo(f"{first.task} {first.cell} x {len(group)} seeds, {first.steps} steps, {'at most ' * first.until_solved}about {estimate:.0f} s on one core")
     for group in todo.speed:
         first = group[0]
         click.echo(f"speed ({first.length}, {first.batch}, {first.inputs}, {first.units}), threads {first.threads}: {', '.join(f'{s.cell} {s.engine}' for s in group)}")
     for said in todo.impossible:
         click.echo(said)
-    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; about {clock(total / max(here.cores, 1) + sum(map(timing_seconds, todo.speed)))} on {here.cores} cores")
+    click.echo(f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; {todo.about} {clock(total / max(here.cores, 1) + sum(map(timing_seconds, todo.speed)))} on {here.cores} cores")
 
 
 def _command() -> str:

@@ -119,7 +119,7 @@ def carry_out(
         jobs += [Job("baselines", {"task": text}, text) for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
         guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
-        print(f"{todo.missing} runs to do, {len(todo.found)} found, about {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
+        print(f"{todo.missing} runs to do, {len(todo.found)} found, {todo.about} {clock(guess)}; writing to {out}", *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
             _train_all(jobs, workers or max(1, cores() // _threads(todo)), kept, reporter)
             for group in todo.speed:  # alone on the machine
