@@ -55,7 +55,7 @@ def test_two_steps_by_hand(name, own, all_hidden, self_output):
         net = [p["hidden.x"][k][0] * x + p["hidden.o"][k][0] * o + p["hidden.b"][0][k] for k in range(2)]
         net = [value + (p["p_h"][0][k] * h[k] if own else 0) + (sum(p["hidden.h"][k][j] * h[j] for j in range(2)) if all_hidden else 0) for k, value in enumerate(net)]
         h = [sigma(value) for value in net]
-        out = p["output.x"][0][0] * x + sum(p["output.new"][0][k] * h[k] for k in range(2)) + p["output.b"][0][0] + (p["output.o"][0][0] * o if self_output else 0)
+        out = p["output.x"][0][0] * x + sum(p["output.new"][0][k] * h[k] for k in range(2)) + (0 if self_output else p["output.b"][0][0]) + (p["output.o"][0][0] * o if self_output else 0)
         o = sigma(out)
         wanted.append([out, out])
     y, last = unroll(cell, drawn(cell, 1), torch.tensor([0.7, -1.3], dtype=F64).view(2, 1, 1, 1), engine=ENGINES["reference"])
@@ -70,7 +70,8 @@ def outputs(name, params, units=4):
 
 def test_the_sparse_network_is_the_full_one_with_a_diagonal_and_without_two_links():
     p = drawn(suite.cell("guess-sparse", 4), 3)
-    full = {key: value for key, value in p.items() if key != "p_h"} | {"hidden.h": torch.diag_embed(p["p_h"][:, 0]), "output.o": torch.zeros(1, 1, 1, dtype=F64)}
+    p["output.b"] = torch.zeros(1, 1, 1, dtype=F64)
+    full = {key: value for key, value in p.items() if key not in ("p_h", "output.b")} | {"hidden.h": torch.diag_embed(p["p_h"][:, 0]), "output.o": torch.zeros(1, 1, 1, dtype=F64)}
     torch.testing.assert_close(outputs("guess-full", full), outputs("guess-sparse", p))
     deaf = p | {"p_h": torch.zeros(1, 1, 4, dtype=F64)}
     torch.testing.assert_close(outputs("guess-sparse", deaf), outputs("guess-sparse-noself", {key: value for key, value in p.items() if key != "p_h"}))

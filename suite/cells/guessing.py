@@ -3,7 +3,7 @@
     h = sigma(W x + R h(t-1) + v o(t-1) + b)       the hidden units
     u = w x + r h + q o(t-1) + c,  o = sigma(u)    the output unit hears the hidden units of the same step
 
-    guess-full           A1: all of these
+    guess-full           A1: all of these but c
     guess-sparse         A2: R is diagonal, and q is missing
     guess-sparse-noself  A2 without self-connections: R is missing too
     guess-one            the latch's single tanh unit: u = W x + R o(t-1) + b, o = tanh(u)
@@ -13,8 +13,8 @@ hidden units, and all activations start at 0. The cell gives u, before the logis
 repeated to the width of the units: a network without a linear readout answers with the first. `guess-one` has no hidden units; of
 several, each would hear the others.
 
-That h is heard at once, and not a step later, the source does not say; figures of parity can be had in no other way: of 620,000
-guesses with h a step late none solved it. That the output of A1 has a bias and hears itself is our reading of "fully connected". Key:
+That h is heard at once, and not a step later, the source does not say; the figures of parity can be had in no other way: of 620,000
+guesses of A1 with h a step late none solved it. A1 is said to have biased hidden units, A2 biased units, so c is missing in A1. Key:
 schmidhuber2001. Not `rnn-logistic`, whose units all hear each other a step late.
 """
 
@@ -74,7 +74,7 @@ def one(units: int) -> Cell:
 CELLS: dict[str, Callable[[int], Cell]] = {
     variant.name: variant
     for variant in (
-        Guess("guess-full", "x h o b", "x new o b"),
+        Guess("guess-full", "x h o b", "x new o"),
         Guess("guess-sparse", "x o b", "x new b", own=True),
         Guess("guess-sparse-noself", "x o b", "x new b"),
     )

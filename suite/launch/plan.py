@@ -41,6 +41,11 @@ class Plan:
         return sum(map(len, self.train)) + sum(map(len, self.speed))
 
     @property
+    def about(self) -> str:
+        """How an estimate of its time begins: runs that end when their task is solved may take far less."""
+        return "at most about" if any(group[0].until_solved for group in self.train) else "about"
+
+    @property
     def impossible(self) -> list[str]:
         """A line for every reason why something cannot run here."""
         counted: dict[tuple[str, str], int] = {}

@@ -129,7 +129,7 @@ def carry_out(
         jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
         guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
-        guessed = "" if place.elsewhere else f", about {clock(guess)}"
+        guessed = "" if place.elsewhere else f", {todo.about} {clock(guess)}"
         print(f"{todo.missing} runs to do, {len(todo.found)} found{guessed}; writing to {out}", *todo.again, *todo.impossible, sep="\n", file=sys.stderr, flush=True)
         with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
             _train_all(jobs, place.pool(workers, _threads(todo), limits), kept, reporter, limits.retries)

@@ -28,7 +28,7 @@ def shown(todo: Plan, here: Where, workers: int | None = None, searches: Sequenc
     at_once = workers or max(1, here.cores // max((group[0].threads for group in todo.train), default=1))
     seconds = sum(makespan(map(expected.seconds, each.train), at_once) for each in (todo, later)) + sum(map(timing_seconds, todo.speed))
     counted = f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; {len(todo.train) + len(todo.speed)} groups"
-    return [*lines, *todo.again, *todo.impossible, *memory(todo.train, expected, at_once, here), f"{counted}, about {clock(seconds)} on {at_once} of {here.cores} cores"]
+    return [*lines, *todo.again, *todo.impossible, *memory(todo.train, expected, at_once, here), f"{counted}, {todo.about} {clock(seconds)} on {at_once} of {here.cores} cores"]
 
 
 def trained(groups: Iterable[Sequence[TrainSpec]], expected: Estimator) -> Iterable[str]:
@@ -40,7 +40,7 @@ def trained(groups: Iterable[Sequence[TrainSpec]], expected: Estimator) -> Itera
         units, steps = ({getattr(group[0], name) for group in found} for name in ("units", "steps"))
         runs = sum(map(len, found))
         several = f" in {len(found)} groups" if len(found) > 1 else " as one model" if runs > 1 else ""
-        notes = f"{_range(units)} units, {_range(steps)} updates, about {clock(sum(map(expected.seconds, found)))} on one core"
+        notes = f"{_range(units)} units, {_range(steps)} updates, {'at most ' * any(group[0].until_solved for group in found)}about {clock(sum(map(expected.seconds, found)))} on one core"
         yield f"{task} {cell}: {runs} run{'s' * (runs > 1)}{several}, {notes}"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from suite.training.fit import Trainer
 
 FIRST = 32  # rows of the batch that a trial is first judged by
-ROOM, MOST = 200_000, 64  # outputs of one run that are looked at in one go, and trials
+ROOM, MOST = 800_000, 64  # outputs of one run that are looked at in one go, and trials
 
 
 def guess(trainer: Trainer, examples: Batch, until: int, until_solved: bool) -> None:
