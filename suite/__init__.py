@@ -4,7 +4,7 @@ The public face, loaded when it is used:
 
     cell, unroll, from_torch, to_torch, Refused     cells and the engines that run them
     task, task_from, network, fit, gradient_flow    what is learnt, by what, the training loop, how far gradients reach
-    Optimiser, run, load, save                      learning rates, experiments from a notebook, weights on disk
+    Optimiser, run, load, save, score               learning rates, experiments from a notebook, weights on disk, on any task
     load_runs, curves, export                       records as data frames, and in the forms of other programs
 """
 
@@ -24,6 +24,7 @@ FACE = {
     "to_torch": "suite.engines",
     "network": "suite.training.network",
     "fit": "suite.training.fit",
+    "score": "suite.training.scoring",
     "gradient_flow": "suite.training.gradient_flow",
     "Optimiser": "suite.runs.spec",
     "load": "suite.training.weights",

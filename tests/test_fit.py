@@ -9,8 +9,10 @@ from safetensors.torch import save_file
 import suite
 from suite.engines import ENGINES
 from suite.runs.spec import Optimiser
+from suite.tasks.streams import stream_seed
 from suite.training import checkpoint, weights
-from suite.training.fit import Trainer, fit, stream_seed
+from suite.training.fit import fit
+from suite.training.trainer import Trainer
 
 PARITY = suite.task("parity", length=5, supervision="every")
 DIGITS = suite.task("digits-rows")
@@ -285,3 +287,14 @@ def test_a_replica_that_solves_its_task_stops_there_and_its_neighbour_goes_on():
     assert slow.curve[-1]["step"] == 400
     (alone,) = train(seeds=(1,), optimiser=rates[1:], steps=400, cell="rnn")
     assert alone.curve == slow.curve
+
+
+def test_weights_in_hand_score_what_their_run_did_and_on_other_lengths():
+    short, long = (suite.task("parity", length=n, supervision="every") for n in (4, 12))
+    network = suite.network("gru", 8, inputs=1, outputs=2, readout="every")
+    runs = fit(network, short, seeds=2, steps=30, batch=16, evaluate_every=30)
+    together = {name: torch.cat([run.weights[name] for run in runs]) for name in runs[0].weights}
+    assert suite.score(network, together, short) == [run.test for run in runs]
+    assert suite.score(network, runs[1].weights, long) == suite.score(network, together, long)[1:]
+    with pytest.raises(ValueError, match="has 2 inputs and 1 outputs; the network has 1 inputs and 2 outputs"):
+        suite.score(network, together, suite.task("adding", length=10))

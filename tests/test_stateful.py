@@ -14,7 +14,8 @@ from suite.engines import ENGINES
 from suite.tasks import scores
 from suite.tasks.streams import contiguous
 from suite.training import checkpoint
-from suite.training.fit import Trainer, fit
+from suite.training.fit import fit
+from suite.training.trainer import Trainer
 
 PARITY = suite.task("parity", length=6, supervision="every")
 

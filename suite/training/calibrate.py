@@ -18,9 +18,9 @@ from suite.runs.spec import Optimiser
 from suite.tasks import Task
 from suite.tasks.scores import accuracy, certain, cross_entropy
 from suite.tasks.task import Batch
-from suite.training.fit import Trainer
 from suite.training.measure import high_water, interleaved
 from suite.training.network import Network, network
+from suite.training.trainer import Trainer
 
 SHAPES = ((4, 1, 8, 1), (32, 1, 8, 1), (8, 32, 32, 1), (8, 32, 32, 8), (8, 32, 128, 1), (16, 128, 128, 1), (2, 2, 160, 8))  # steps, batch, units, replicas
 LARGE = ((2, 1, 16, 1), (64, 64, 64, 4), (2, 1, 256, 8))  # shapes that show in the memory of the process

@@ -18,7 +18,7 @@ from suite.tasks.streams import stream_seed
 from suite.tasks.task import Batch
 
 if TYPE_CHECKING:
-    from suite.training.fit import Trainer
+    from suite.training.trainer import Trainer
 
 FIRST = 32  # rows of the batch that a trial is first judged by
 ROOM, MOST = 800_000, 64  # outputs of one run that are looked at in one go, and trials
