@@ -20,7 +20,7 @@ import suite.runs
 from suite.launch import joining, modules, node
 from suite.launch import ray as on_ray
 from suite.launch import run as launch
-from suite.launch.deaths import death
+from suite.launch.deaths import cause, death
 from suite.launch.launchers import launcher
 from suite.launch.local import Job, Outcome
 from suite.runs import Store, where
@@ -239,6 +239,7 @@ def test_deaths_are_told_in_words():
     raised = RuntimeError("wrapped")
     raised.cause = ValueError("the first\nand the second line")
     assert death(raised) == "ValueError: the first and the second line"
+    assert (cause(NodeDiedError()), cause(raised)) == ("died", "raised")
 
 
 def test_outcomes_survive_the_way_bit_for_bit():

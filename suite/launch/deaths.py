@@ -15,6 +15,14 @@ SENTENCES = {  # names of Ray's errors, the narrower first
 }
 
 
+CAUSES = {"OutOfMemoryError": "memory", **dict.fromkeys(("NodeDiedError", "WorkerCrashedError", "LocalRayletDiedError", "ObjectLostError", "GetTimeoutError"), "died")}
+
+
+def cause(error: BaseException) -> str:
+    """What a failure is put down to, as `Outcome.cause` names it."""
+    return next((CAUSES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in CAUSES), "raised")
+
+
 def death(error: BaseException) -> str:
     """The sentence for one of Ray's errors; for an error that a task raised, that error's own."""
     for kind in type(error).__mro__:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from suite.launch import joining, node
-from suite.launch.deaths import TRIES, death
+from suite.launch.deaths import TRIES, cause, death
 from suite.launch.limits import USUAL, Limits
 from suite.launch.local import Job, Outcome
 from suite.launch.modules import named, shipped
@@ -140,7 +140,7 @@ class Pool:
             answer, files = self.ray.get(ref)
             outcome = node.decoded(job, answer)
         except self.ray.exceptions.RayError as error:
-            return Outcome(job, "failed", death(error))
+            return Outcome(job, "failed", death(error), cause(error))
         except ValueError as error:
             return Outcome(job, "failed", f"the answer of its node cannot be read: {str(error).splitlines()[0]}")
         for name in {f"{spec.id}.safetensors" for spec in _specs(job)} & set(files):
