@@ -62,10 +62,10 @@ def killed(tmp_path, monkeypatch):
 
 
 def facts(folder):
-    """Every record by file, without machine, costs and sharing; nothing there is damaged."""
+    """Every record by file, without machine, costs and sharing, and the checksum over them; nothing there is damaged."""
     runs, skipped = Store(folder / "runs").read()
     assert skipped == []
-    return {run.file: json.loads(run.text()) | {"where": None, "costs": None} for run in runs}
+    return {run.file: json.loads(run.text()) | {"where": None, "costs": None, "checksum": None} for run in runs}
 
 
 def after(process, words, seconds):
