@@ -1,6 +1,7 @@
 """The tasks of Graves et al. (2014) do what the paper says, example by example, and are as wide as its networks."""
 
 import hashlib
+import importlib
 import math
 from itertools import product
 
@@ -251,12 +252,30 @@ def test_chance_is_the_entropy_of_the_answers_alone(name):
     ("ntm-copy", {"longest": 0}, "ntm-copy needs longest from 1 to 1,000,000, not 0"),
     ("repeat-copy", {"repeats": 0}, "repeat-copy needs repeats from 1 to 1,000,000, not 0"),
     ("associative-recall", {"items": 1}, "associative-recall needs items from 2 to 1,000,000, not 1"),
-    ("associative-recall", {"item": 1, "bits": 4}, "associative-recall draws 6 items that differ, and there are 16: it needs four times as many as are drawn"),
-    ("dynamic-n-grams", {"length": 6}, "dynamic-n-grams needs a context of at most 20 bits, and two more of length, not 5 and 6"),
-    ("dynamic-n-grams", {"context": 21}, "dynamic-n-grams needs a context of at most 20 bits, and two more of length, not 21 and 200"),
+    ("associative-recall", {"item": 1, "bits": 4}, "associative-recall draws 6 items until all differ, and there are 16: it needs the square of those drawn, 36"),
+    ("associative-recall", {"items": 200, "item": 1, "bits": 10}, "associative-recall draws 200 items until all differ, and there are 1024: it needs the square of those drawn, 40000"),
+    ("associative-recall", {"items": 1000, "item": 4}, "associative-recall of these sizes takes 24,000,000 numbers a sequence, more than 1,000,000: take smaller ones"),
+    ("repeat-copy", {"longest": 1000, "repeats": 1000}, "repeat-copy of these sizes takes 8,008,024 numbers a sequence, more than 1,000,000: take smaller ones"),
+    ("ntm-copy", {"longest": 1000, "bits": 1000}, "ntm-copy of these sizes takes 2,006,004 numbers a sequence, more than 1,000,000: take smaller ones"),
+    ("priority-sort", {"given": 1000, "returned": 1000, "bits": 1000}, "priority-sort of these sizes takes 2,005,002 numbers a sequence, more than 1,000,000: take smaller ones"),
+    ("dynamic-n-grams", {"length": 6}, "dynamic-n-grams needs a context of at most 12 bits, and two more of length, not 5 and 6"),
+    ("dynamic-n-grams", {"context": 13}, "dynamic-n-grams needs a context of at most 12 bits, and two more of length, not 13 and 200"),
     ("priority-sort", {"returned": 21}, "priority-sort cannot return 21 of 20 vectors"),
 ])
 def test_mistakes_are_told_in_a_sentence(name, arguments, sentence):
     with pytest.raises(ValueError) as raised:
         suite.task(name, **arguments)
     assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize("name", ["ntm-copy(longest=1, bits=1)", "priority-sort(given=1, returned=1, bits=1)"])
+def test_no_constant_solves_a_task_however_small(name):
+    task = suite.task(name)
+    assert not task.solves(task.chance)
+
+
+def test_the_optimum_does_not_hear_how_many_are_counted_together(monkeypatch):
+    dynamic_n_grams = importlib.import_module("suite.tasks.dynamic_n_grams")
+    whole = dynamic_n_grams.optimum.__wrapped__(20, 3)
+    monkeypatch.setattr(dynamic_n_grams, "AT_ONCE", 100_000)
+    assert dynamic_n_grams.optimum.__wrapped__(20, 3) == pytest.approx(whole, abs=0.02)

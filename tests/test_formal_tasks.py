@@ -237,7 +237,7 @@ def test_tasks_of_weight_guessing_by_hand(name):
     ("tomita(low=0)", "tomita needs lengths from 1 to 1,000"),
     ("tomita(number=2, high=1)", "tomita language 2 holds none or all of the strings of 1 to 1 bits"),
     ("tomita(scoring='1997')", "tomita needs scoring 'entropy' or '2001', not '1997'"),
-    ("anbn(high=20)", "anbn needs counts from 1, low to high, then one or more for validation"),
+    ("anbn(high=20)", "anbn needs counts from 1, two or more from low to high, then one or more for validation"),
     ("anbmBmAn(test_high=5000)", "anbmBmAn with counts up to 5,000 has 24,850,225 strings in a split"),
     ("anbnc", "unknown task 'anbnc'; did you mean 'anbncn'?"),
     ("spike-delay(fixed=1)", "spike-delay needs a fixed interval of 2 or more steps"),

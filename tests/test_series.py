@@ -369,7 +369,7 @@ def test_autoregression_beside_arfima_scores_what_its_lags_can_tell():
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    ({"length": 1}, "arfima needs a length from 2 to 2,000, not 1"),
+    ({"length": 1}, "arfima needs a length from 11 to 2,000, not 1"),
     ({"d": 0.5}, "arfima needs d between 0 and 0.5: at 0 there is no long memory, and at 0.5 no variance; not 0.5"),
     ({"d": 0.0}, "arfima needs d between 0 and 0.5: at 0 there is no long memory, and at 0.5 no variance; not 0.0"),
     ({"ar": ("a",)}, "arfima needs ar as numbers, (0.7, -0.4), not ('a',)"),

@@ -246,6 +246,7 @@ def test_samples_are_those_written(content):
     (b"", "begins with NIST_1A or RIFF"),
     (b"RIFF", "a RIFF file cannot be read: "),
     (riff(LOUD)[:-3], "promises 6 samples and holds 4"),
+    (b"RIFF", "a RIFF file cannot be read: it ends too early"),
     (riff(LOUD, channels=2), "must be of 1 channel and 2 bytes a sample, not 2 and 2"),
     (sphere(LOUD)[:-2], "promises 6 samples and holds 5"),
     (sphere(LOUD)[:60], "no end_head"),

@@ -351,3 +351,24 @@ def test_every_source_named_has_an_entry(root):
     for path in (root / "suite" / "stats").glob("*.py"):
         for name, year in re.findall(r"\(?([A-Z][\wš]+)(?:(?:, [A-Z]\w+)? (?:& [A-Z][\w-]+|et al\.))? \(?((?:19|20)\d\d)", path.read_text(encoding="utf-8")):
             assert (name, year) in authors, f"{path.name}: {name} {year}"
+
+
+@pytest.mark.parametrize("value", [0.1, 0.7, 1 / 3])
+def test_groups_that_are_all_one_value_are_no_different_whatever_their_sizes(value):
+    found = ours.welch([value] * 3, [value] * 10)
+    assert (found.difference.center, found.p) == (0.0, 1.0)
+    assert ours.welch([value] * 3, [0.5] * 10).p == 0.0
+
+
+def test_a_run_that_was_cut_off_is_known_up_to_its_last_evaluation():
+    spec = TrainSpec(task="t", cell="gru", steps=1000)
+    points = tuple(Point(step=step, loss=1.0, validation_loss=1.0, validation=0.1) for step in (100, 200))
+
+    def ended(status, curve):
+        return Run(id=spec.id, spec=spec, status=status, curve=curve, where=where())
+
+    assert ours.updates_to(ended("cut off", points), 0.9) == (200, False)
+    assert ours.updates_to(ended("failed: x", ()), 0.9) == (0, False)
+    assert ours.updates_to(ended("diverged at step 7", points), 0.9) == (1000, False)
+    with pytest.raises(ValueError, match="was refused and never ran"):
+        ours.updates_to(ended("refused: y", ()), 0.9)

@@ -92,5 +92,7 @@ def points(content: bytes) -> np.ndarray[Any, Any]:
     """
     strokes = [list(stroke.iter("Point")) for stroke in ET.fromstring(content).iter("Stroke")]  # noqa: S314 (the user's own copy)
     where = np.array([[float(point.attrib[name]) for name in ("x", "y", "time")] for stroke in strokes for point in stroke]).reshape(-1, 3)
+    if not np.isfinite(where).all():
+        raise ValueError("a point is not finite")
     lifted = np.array([float(point is stroke[-1]) for stroke in strokes for point in stroke])
     return np.column_stack([np.diff(where, axis=0, prepend=where[:1]), lifted]).astype(np.float32)

@@ -44,7 +44,7 @@ def riff(content: bytes) -> Sound:
                 raise ValueError(f"a sound file must be of 1 channel and 2 bytes a sample, not {file.getnchannels()} and {file.getsampwidth()}")
             found, promised, rate = file.readframes(file.getnframes()), file.getnframes(), file.getframerate()
     except (wave.Error, EOFError) as error:
-        raise ValueError(f"a RIFF file cannot be read: {error or 'it ends too early'}") from None
+        raise ValueError(f"a RIFF file cannot be read: {str(error) or 'it ends too early'}") from None
     return rate, _whole(found, promised, "<i2")
 
 

@@ -87,12 +87,18 @@ def _first(steps: Array, share: Array) -> float | None:
 
 
 def updates_to(run: Run, level: float, better: Better = "higher") -> tuple[int, bool]:
-    """The updates after which a run's validation score first reached a level, and that it did; else the updates that were planned, and that it did not.
+    """The updates after which a run's validation score first reached a level, and that it did; else the updates it is known not to have, and that it did not.
 
-    The resolution is that of the run's evaluations. A ValueError for what is no training run.
+    Those are all that were planned of a run that is done or diverged, which no further update would have saved, and those up to the
+    last evaluation of one that was cut off or failed. The resolution is that of the run's evaluations. A ValueError for what is no
+    training run, or never ran.
     """
     if run.spec.kind != "train":
         raise ValueError(f"the record {run.id} is of a {run.spec.kind} run, which has no learning curve")
     goal = float(rising(np.array([level]), better)[0])
     steps = [point.step for point in run.curve if float(rising(np.array([point.validation]), better)[0]) >= goal]
-    return (min(steps), True) if steps else (run.spec.steps, False)
+    if run.status.startswith("refused"):
+        raise ValueError(f"the run {run.id} was refused and never ran")
+    if steps:
+        return min(steps), True
+    return (run.spec.steps if run.done else max((point.step for point in run.curve), default=0)), False

@@ -55,18 +55,28 @@ def welch(a: ArrayLike, b: ArrayLike) -> Welch:
 
 def standard_error(x: Array, y: Array) -> tuple[float, float, float]:
     """Difference of the means, its standard error, and Welch's and Satterthwaite's degrees of freedom."""
-    parts = np.array([x.var(ddof=1) / len(x), y.var(ddof=1) / len(y)])
+    parts = np.array([variance(x) / len(x), variance(y) / len(y)])
     total = float(parts.sum())
     free = total**2 / float((parts**2 / np.array([len(x) - 1, len(y) - 1])).sum()) if total else math.inf
-    return float(x.mean() - y.mean()), math.sqrt(total), free
+    return mean(x) - mean(y), math.sqrt(total), free
+
+
+def mean(values: Array) -> float:
+    """The mean; of values that are all the same that value, which a sum and a quotient may miss by a rounding."""
+    return float(values[0] if values.min() == values.max() else values.mean())
+
+
+def variance(values: Array) -> float:
+    """The variance of the population that a sample stands for; exactly 0 where all values are the same."""
+    return 0.0 if values.min() == values.max() else float(values.var(ddof=1))
 
 
 def hedges(x: Array, y: Array) -> Interval:
     """The difference in pooled deviations, corrected for small samples (Hedges 1981); its interval is that of the noncentral t, exact for equal spreads."""
     m, n, free = len(x), len(y), len(x) + len(y) - 2
-    pooled = math.sqrt(((m - 1) * x.var(ddof=1) + (n - 1) * y.var(ddof=1)) / free)
+    pooled = math.sqrt(((m - 1) * variance(x) + (n - 1) * variance(y)) / free)
     scale = math.sqrt(1 / m + 1 / n)
-    t = float(x.mean() - y.mean()) / pooled / scale
+    t = (mean(x) - mean(y)) / pooled / scale
     shrunk = math.exp(math.lgamma(free / 2) - math.lgamma((free - 1) / 2)) * math.sqrt(2 / free) * scale if free > 1 else scale
 
     def limit(level: float) -> float:

@@ -33,6 +33,7 @@ from suite.tasks.streams import drawn
 from suite.tasks.task import Batch, Task
 
 LONGEST = 2000  # steps: the factor grows with their square
+LEAST = 1e-6  # by which share chance, solved and the best must lie apart
 SEEN = 10  # values, of the predictor that a network has to beat
 FORGOTTEN, RESPONSE = 1e-14, 10_000  # an impulse response ends where it is this small, and must do so within so many steps
 
@@ -55,11 +56,14 @@ def arfima(length: int = 200, d: float = 0.4, ar: Coefficients = (), ma: Coeffic
     (2.07, 1.019, 1.008)
     """
     ar, ma = (checked(name, values) for name, values in (("ar", ar), ("ma", ma)))
-    if not isinstance(length, int) or not 2 <= length <= LONGEST:
-        raise ValueError(f"arfima needs a length from 2 to {LONGEST:,}, not {length!r}")
+    if not isinstance(length, int) or not SEEN < length <= LONGEST:
+        raise ValueError(f"arfima needs a length from {SEEN + 1} to {LONGEST:,}, not {length!r}")
     if isinstance(d, bool) or not isinstance(d, int | float) or not 0 < d < 0.5:
         raise ValueError(f"arfima needs d between 0 and 0.5: at 0 there is no long memory, and at 0.5 no variance; not {d!r}")
     law = law_of(length, float(d), ar, ma)
+    chance, solved, best = float(law.errors[0]), float(law.errors[torch.arange(1, length + 1).clamp(max=SEEN)].mean()), float(law.errors[1:].mean())
+    if not best * (1 + LEAST) < solved < chance / (1 + LEAST):
+        raise ValueError(f"arfima of d={d!r} has too little memory to ask for: chance {chance:.6g}, the best {best:.6g}, and {solved:.6g} with {SEEN} values seen")
 
     def draw(n: int, generator: torch.Generator) -> Batch:
         series = (law.factor @ torch.randn(length + 1, n, generator=generator, dtype=torch.float64)).to(torch.get_default_dtype())
@@ -73,8 +77,8 @@ def arfima(length: int = 200, d: float = 0.4, ar: Coefficients = (), ma: Coeffic
         loss=scores.squared_error,
         metric=scores.squared_error,
         oracle=lambda batch: (law.weights @ batch.x[..., 0].double()).to(batch.x.dtype)[:, None, :, None],
-        chance=float(law.errors[0]),
-        solved=float(law.errors[torch.arange(1, length + 1).clamp(max=SEEN)].mean()),
+        chance=chance,
+        solved=solved,
         better="lower",
         measure="mean squared error",
         version=1,
@@ -82,7 +86,7 @@ def arfima(length: int = 200, d: float = 0.4, ar: Coefficients = (), ma: Coeffic
         paper="hosking1981",
         supervision="every",
         answer="number",
-        best=float(law.errors[1:].mean()),
+        best=best,
     )
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from suite.tasks.bits import at, checked, coins, flagged, judged_in_bits
+from suite.tasks.bits import at, checked, coins, flagged, judged_in_bits, room
 from suite.tasks.symbols import SURE
 from suite.tasks.task import Batch, Task
 
@@ -32,8 +32,9 @@ def associative_recall(items: int = 6, item: int = 3, bits: int = 6) -> Task:
     [1.0, 1.0, 0.0, 1.0]
     """
     checked("associative-recall", items=(items, 2), item=(item, 1), bits=(bits, 1))
-    if item * bits < 60 and 2 ** (item * bits) < 4 * items:
-        raise ValueError(f"associative-recall draws {items} items that differ, and there are {2 ** (item * bits)}: it needs four times as many as are drawn")
+    if item * bits < 60 and 2 ** (item * bits) < items**2:
+        raise ValueError(f"associative-recall draws {items} items until all differ, and there are {2 ** (item * bits)}: it needs the square of those drawn, {items**2}")
+    room("associative-recall", (items + 2) * (item + 1) * (bits + 2), items * items * item * bits)
     block = item + 1
     step = torch.arange((items + 2) * block)[:, None]
 

@@ -81,8 +81,8 @@ def _encoded(language: str, low: int, high: int) -> tuple[Tensor, Tensor, Tensor
 
 def _language(name: str, low: int, high: int, test_low: int, test_high: int) -> Task:
     bounds = (low, high, test_low, test_high)
-    if not all(isinstance(n, int) for n in bounds) or not 1 <= low <= high < test_low - 1 <= test_high:
-        raise ValueError(f"{name} needs counts from 1, low to high, then one or more for validation, then test_low to test_high, not {', '.join(map(repr, bounds))}")
+    if not all(isinstance(n, int) for n in bounds) or not (1 <= low < high < test_low - 1 and test_low <= test_high):
+        raise ValueError(f"{name} needs counts from 1, two or more from low to high, then one or more for validation, then test_low to test_high, not {', '.join(map(repr, bounds))}")
     ranges = {"train": (low, high), "validation": (high + 1, test_low - 1), "test": (test_low, test_high)}
     blocks = LANGUAGES[name].split()
     strings = {split: (most - least + 1) ** len({block[1] for block in blocks}) for split, (least, most) in ranges.items()}

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from suite.tasks.bits import at, checked, coins, flagged, judged_in_bits
+from suite.tasks.bits import at, checked, coins, flagged, judged_in_bits, room
 from suite.tasks.symbols import SURE
 from suite.tasks.task import Batch, Task
 
@@ -32,6 +32,7 @@ def ntm_copy(longest: int = 20, bits: int = 8) -> Task:
     [[0.0, 0.0], [0.0, 1.0]]
     """
     checked("ntm-copy", longest=(longest, 1), bits=(bits, 1))
+    room("ntm-copy", (2 * longest + 2) * (bits + 2))
     step = torch.arange(2 * longest + 2)[:, None]
 
     def draw(n: int, generator: torch.Generator) -> Batch:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from suite.tasks.bits import checked, coins, flagged, judged_in_bits
+from suite.tasks.bits import checked, coins, flagged, judged_in_bits, room
 from suite.tasks.symbols import SURE
 from suite.tasks.task import Batch, Task
 
@@ -30,6 +30,7 @@ def priority_sort(given: int = 20, returned: int = 16, bits: int = 8) -> Task:
     ([-0.56, 0.61, 0.91], [[0, 0], [0, 1], [1, 0]], [[1, 0], [0, 1]])
     """
     checked("priority-sort", given=(given, 1), returned=(returned, 1), bits=(bits, 1))
+    room("priority-sort", (given + returned + 1) * (bits + 2))
     if returned > given:
         raise ValueError(f"priority-sort cannot return {returned} of {given} vectors")
 

@@ -19,7 +19,7 @@ import math
 import torch
 from torch import Tensor
 
-from suite.tasks.bits import at, checked, coins, entropy, flagged, judged_in_bits
+from suite.tasks.bits import at, checked, coins, entropy, flagged, judged_in_bits, room
 from suite.tasks.symbols import SURE
 from suite.tasks.task import Batch, Task
 
@@ -34,6 +34,7 @@ def repeat_copy(longest: int = 10, repeats: int = 10, bits: int = 6) -> Task:
     [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     """
     checked("repeat-copy", longest=(longest, 1), repeats=(repeats, 1), bits=(bits, 1))
+    room("repeat-copy", (longest * (repeats + 1) + 3) * (bits + 2))
     step = torch.arange(longest * (1 + repeats) + 3)[:, None]
     centre, spread = (repeats + 1) / 2, math.sqrt((repeats**2 - 1) / 12) or 1.0
 

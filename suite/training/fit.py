@@ -80,6 +80,8 @@ def fit(
     guesses = RULES[rules[0].name].direction is None
     if guesses and stateful:
         raise ValueError("weights that are guessed are tried on batches alone: no state can be carried from one to the next")
+    if guesses and any(noise):
+        raise ValueError("weights that are guessed are tried on the inputs as they are: no noise can be added to them")
     runner = catalogue.engine(engine, network.cells, torch.device(device))
     kept = Checkpoint(checkpoint)
     begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful, noise=noise)

@@ -1,8 +1,9 @@
 """Weight guessing: a step is a trial of fresh weights, without a gradient and without a memory of earlier trials.
 
-A trial that solves the whole training batch is scored on validation, and solves the task if it solves that, too. Most trials are wrong
+A trial that has all of a training batch right is scored on validation, and solves the task if it solves that. Most trials are wrong
 on the batch's first rows already and go no further; several trials of each run are looked at in one go. Both only save time where all
-batches hold the same examples (`train=100` and batches of 100): which trial is the first right one then follows from the run's seed alone. Key: schmidhuber2001.
+batches hold the same examples (`train=100` and batches of 100): which trial is the first right one then follows from the run's seed
+alone. Where a score is no share of what is right, but lower is better, a trial must solve the whole batch instead. Key: schmidhuber2001.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from suite.tasks.limited import chosen
 from suite.tasks.streams import stream_seed
-from suite.tasks.task import Batch
+from suite.tasks.task import Batch, asked
 
 if TYPE_CHECKING:
     from suite.training.trainer import Trainer
@@ -26,7 +27,7 @@ ROOM, MOST = 800_000, 64  # outputs of one run that are looked at in one go, and
 
 def guess(trainer: Trainer, examples: Batch, until: int, until_solved: bool) -> None:
     """The next trials of every replica that is alive, up to step `until` at most; those that are solved are taken out."""
-    few = chosen(examples, torch.arange(min(FIRST, examples.mask.shape[1])))
+    few = chosen(examples, torch.arange(min(FIRST, examples.mask.shape[1]))) if trainer.task.better == "higher" else examples
     trials = min(max(1, min(MOST, ROOM // (few.mask.numel() * trainer.network.width))), until - trainer.step)
     theta = drawn(trainer, trials)
     loss, right = tried(trainer, theta.flatten(0, 1), few)
@@ -59,11 +60,11 @@ def alone(seed: int, trial: int, entries: int) -> Tensor:
 
 
 def tried(trainer: Trainer, theta: Tensor, examples: Batch) -> tuple[Tensor, Tensor]:
-    """The loss of weights (n, N) on a batch, and whether they solve it: (n,) each."""
+    """The loss of weights (n, N) on a batch, and whether they have all of it right: (n,) each."""
     with torch.no_grad():
-        output = trainer.network(trainer.layout.views(theta), examples.x, examples.mask, trainer.engine)
+        output = trainer.network.run(trainer.layout.views(theta), examples.x, examples.mask, trainer.engine, asked=asked(examples)).output
         metric = trainer.task.metric(output, examples)
-        right = metric >= trainer.task.solved if trainer.task.better == "higher" else metric <= trainer.task.solved
+        right = metric >= 1.0 if trainer.task.better == "higher" else metric <= trainer.task.solved
         return trainer.task.loss(output, examples), right
 
 
