@@ -144,10 +144,10 @@ def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
         click.echo(json.dumps(entries, indent=1))
         return 0
     if what == "tasks":
-        wide = max(len(entry["measure"]) for entry in entries)
-        click.echo(f"{'':18s}{'measure':{wide}s}{'chance':>10s}{'solved at':>10s}  about")
+        name, wide = (max(len(entry[column]) for entry in entries) + 2 for column in ("name", "measure"))
+        click.echo(f"{'':{name}s}{'measure':{wide}s}{'chance':>10s}{'solved at':>10s}  about")
         for entry in entries:
-            click.echo(f"{entry['name']:18s}{entry['measure']:{wide}s}{entry['chance']:>10.4g}{entry['solved']:>10.4g}  {entry['about'].replace('`', '')}")
+            click.echo(f"{entry['name']:{name}s}{entry['measure']:{wide}s}{entry['chance']:>10.4g}{entry['solved']:>10.4g}  {entry['about'].replace('`', '')}")
         return 0
     shown = {"cells": ("parameters", "multiply_adds", "state_bytes")}.get(what, ("about",))
     if what == "cells":

@@ -22,6 +22,7 @@ from suite.launch import ray as on_ray
 from suite.launch import run as launch
 from suite.launch.deaths import cause, death
 from suite.launch.launchers import launcher
+from suite.launch.limits import USUAL
 from suite.launch.local import Job, Outcome
 from suite.runs import Store, where
 from suite.training.group import train
@@ -271,7 +272,7 @@ class Told:
 def carried(group, driver=None):
     ledger = Told()
     payload = {"specs": group, "checkpoint": Path("nowhere") / "key.pt", "keep": True}
-    answer, files = node.carried("train", payload, "7", 1, driver or node.installed(), "word", ledger, {})
+    answer, files = node.carried("train", payload, "7", 1, driver or node.installed(), "word", ledger, USUAL)
     assert ledger.words[0] == ("begin", "7")
     return node.decoded(Job("train", payload, group), answer), files
 

@@ -1,12 +1,15 @@
 """A resumed run is the undisturbed one, the test score is that of the best step, and saved weights give the same answers."""
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 import suite
+from suite import catalogue
 from suite.engines import ENGINES
 from suite.runs.spec import Optimiser
 from suite.tasks.streams import stream_seed
@@ -298,3 +301,30 @@ def test_weights_in_hand_score_what_their_run_did_and_on_other_lengths():
     assert suite.score(network, runs[1].weights, long) == suite.score(network, together, long)[1:]
     with pytest.raises(ValueError, match="has 2 inputs and 1 outputs; the network has 1 inputs and 2 outputs"):
         suite.score(network, together, suite.task("adding", length=10))
+
+
+def test_a_task_without_a_training_batch_is_an_error_and_not_an_endless_wait():
+    task = suite.task("parity", length=4, supervision="every")
+    empty = replace(task, batches=lambda split, size, generator: iter(()) if split == "train" else task.batches(split, size, generator))
+    with pytest.raises(ValueError, match="gives no training batch"):
+        fit(suite.network("rnn", 4, inputs=1, outputs=2, readout="every"), empty, steps=2)
+
+
+def test_a_test_score_that_is_no_number_is_a_divergence_of_that_run_alone():
+    task = suite.task("parity", length=4, supervision="every")
+    network = suite.network("rnn", 4, inputs=1, outputs=2, readout="every")
+    trainer = Trainer(network, task, [0, 1], [Optimiser()] * 2, torch.device("cpu"), torch.float32, catalogue.engine("hoisted", network.cells, torch.device("cpu")))
+    trainer.evaluate(patience=0)
+    trainer.scores = lambda split, theta: ([0.0, 0.0], [0.5, math.inf])
+    trainer.finish()
+    assert [(run.status, run.test) for run in trainer.fitted] == [("done", 0.5), ("diverged at step 0", None)]
+
+
+def test_seconds_count_every_process_that_had_a_part(tmp_path):
+    task = suite.task("parity", length=4, supervision="every")
+    network = suite.network("rnn", 4, inputs=1, outputs=2, readout="every")
+    begin = lambda: Trainer(network, task, [0], [Optimiser()], torch.device("cpu"), torch.float32, catalogue.engine("hoisted", network.cells, torch.device("cpu")))
+    first, second = begin(), begin()
+    first.spent = 100.0
+    assert second.restore(first.saved())
+    assert 100.0 <= second.seconds < 200.0

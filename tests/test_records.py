@@ -1,5 +1,6 @@
 """A record is whole, valid and found by its hash, or it is named and left alone."""
 
+import hashlib
 import json
 import os
 import typing
@@ -318,3 +319,23 @@ def test_a_machine_is_described_without_names_of_people_or_places():
     assert socket.gethostname() not in text
     assert getpass.getuser() == "root" or getpass.getuser() not in text
     assert os.getcwd() not in text
+
+
+def test_of_two_old_records_of_one_run_the_result_stays(tmp_path):
+    store, machine = Store(tmp_path), where().machine
+    for one, other in (("cut off", "done"), ("done", "cut off")):
+        for schema, status in ((1, one), (2, other)):
+            number, _ = EARLIER["train", schema]
+            (tmp_path / f"{number}-{machine}.json").write_text(json.dumps(json.loads(earlier("train", schema)) | {"status": status}))
+        store.migrate()
+        (kept,) = store.read()[0]
+        assert kept.status == "done"
+        (tmp_path / kept.file).unlink()
+
+
+def test_a_record_without_a_spec_is_named_and_skipped(tmp_path):
+    raw = json.dumps({"schema": 1, "id": hashlib.sha256(b'{"schema":1}').hexdigest()[:16]})
+    (tmp_path / "odd.json").write_text(raw)
+    runs, ((path, reason),) = Store(tmp_path).read()
+    assert (runs, path.name) == ([], "odd.json")
+    assert "it has no spec" in reason

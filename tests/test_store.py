@@ -305,7 +305,7 @@ def test_a_run_that_was_never_done_has_no_reason(changes):
     assert why([SPEC], {SPEC.id}, []) == []
 
 
-@pytest.mark.parametrize(("status", "reason"), [("cut off", "it was cut off"), ("failed: it died", "it failed: it died"), ("refused: no GPU", "it could not be run: no GPU")])
+@pytest.mark.parametrize(("status", "reason"), [("cut off", "cut off before"), ("failed: it died", "failed before: it died"), ("refused: no GPU", "not possible before: no GPU")])
 def test_a_run_without_a_result_is_told_by_how_it_ended(status, reason):
     assert why([SPEC], {SPEC.id}, [record(status=status)]) == [f"again: 1 run: {reason}"]
 
@@ -329,7 +329,7 @@ def test_a_folder_says_why_before_anything_runs(tmp_path, capsys):
     path = Store(tmp_path / "runs").write(record(whole.model_copy(update={"seed": 3})))
     path.write_text(path.read_text()[:50])
     made, _ = prepare([SPEC.model_copy(update={"seed": seed}) for seed in range(5)], tmp_path)
-    assert sorted(made.again) == [f"again: 1 run: {reason}" for reason in ("it was cut off", "the equations of rnn changed", "the record cannot be read")]
+    assert sorted(made.again) == [f"again: 1 run: {reason}" for reason in ("cut off before", "the equations of rnn changed", "the record cannot be read")]
     assert f"carrousel: skipped '{path}': it is no whole JSON document" in capsys.readouterr().err
     made, _ = prepare([seeds[2]], tmp_path, save_weights=True)
     assert made.again == ["again: 1 run: the weights were not kept"]

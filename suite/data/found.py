@@ -20,6 +20,8 @@ def found(name: str) -> str:
         return f"{len(files)} files, {sum(file.stat().st_size for file in files):,} bytes, in '{about.place}' under {VARIABLE}"
     if all((folders.cache() / f"{name}-{split}-{source_key(about, split)}.safetensors").exists() for split in about.splits):
         return "decoded in the cache"
+    if about.licensed:
+        raise DataError(f"{absent(about)}; {about.licensed}")
     source = address(about) if about.repository else f"the Hugging Face hub, {about.hub} at {about.revision[:10]}"
     raise DataError(f"{absent(about)}; its first use downloads it from {source}, or {VARIABLE} names a folder with '{about.place}' in it")
 

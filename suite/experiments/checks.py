@@ -32,7 +32,7 @@ def faults(experiment: Experiment, given: Iterable[str]) -> list[tuple[str, str]
         for path in paths(space):
             where.setdefault(path, []).append(place)
     fixed = {name for settings in (experiment.settings, *(recipe.settings for recipe in experiment.recipes)) for name in settings}
-    found += [(name, f"is decided by {ELSEWHERE[name]}, not by a setting") for name in ("task", "cell", "seed") if name in fixed]
+    found += [(name, f"is decided by {ELSEWHERE[name]}, not by a setting") for name in ELSEWHERE if name in fixed]
     if experiment.match:
         where.setdefault("units", []).append("match")
         if "units" in fixed:

@@ -46,7 +46,7 @@ class Described(Frozen):
 
     model_config = ConfigDict(title="Carrousel experiment")
 
-    name: Annotated[str, Field(pattern=r"^[\w.+-]+$", description="the folder of its records, the file's name unless given")] = "experiment"
+    name: Annotated[str, Field(pattern=r"^\w[\w.+-]*$", description="the folder of its records, the file's name unless given")] = "experiment"
     question: Name
     cells: Annotated[tuple[Name, ...], Field(min_length=1)]
     tasks: tuple[Task, ...] = ()

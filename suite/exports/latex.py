@@ -9,6 +9,7 @@ from suite.report.text import COLUMNS, cell
 from suite.report.timings import measured, shapes
 from suite.runs import Run, TrainSpec
 from suite.runs.flat import flat
+from suite.runs.sources import counted
 from suite.stats import mean_interval
 
 SPECIAL = {
@@ -51,9 +52,9 @@ def scores(runs: Sequence[Run]) -> list[Row]:
 
 
 def contestants(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
-    """Training runs that differ in nothing but their seeds, by task and cell; two networks of one cell are told apart by what they differ in."""
+    """Training runs that differ in nothing but their seeds, by task and cell, each once however many machines did it; two networks of one cell are told apart by what they differ in."""
     alike: dict[str, list[Run]] = {}
-    for run in runs:
+    for run in counted(runs):
         if isinstance(run.spec, TrainSpec):
             alike.setdefault(repr(run.spec.model_dump(exclude={"seed", "data_seed"})), []).append(run)
     settings = {key: flat(group[0].spec.model_dump(exclude={"seed", "data_seed"}), inside=True) for key, group in alike.items()}

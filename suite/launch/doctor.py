@@ -104,7 +104,7 @@ def _worker(place: Place) -> str:
     spec, sentence = complete(TrainSpec(**TINY))
     if sentence:
         raise ValueError(sentence)
-    ((status, *_),) = _carried("train", {"specs": [spec], "checkpoint": None, "keep": None})
+    ((status, *_),), _ = _carried("train", {"specs": [spec], "checkpoint": None, "keep": None})
     if status != "done":
         raise ValueError(f"a short training run ended as '{status}'")
     return f"a process trains; {cores()} at once unless told otherwise, {written(USUAL.bytes(cores()))} of memory each"

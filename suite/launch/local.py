@@ -213,7 +213,7 @@ def hidden_main() -> Iterator[None]:
 def death(code: int | None) -> str:
     """How a process ended that said nothing."""
     if code is not None and code < 0:
-        name = signal.Signals(-code).name
+        name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
         return f"the worker was killed by {name}" + (", perhaps for want of memory" if name == "SIGKILL" else "")
     return f"the worker ended with status {code} before its result"
 

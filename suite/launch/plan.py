@@ -65,7 +65,7 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
     made, waiting = Plan(), []
     known = {run.id: run for run in earlier if run.done and (run.spec.kind == "train" or run.where.machine == machine)}
     asked = set()
-    completed = Completion()
+    completed = Completion(elsewhere)
     for spec in specs:
         whole, sentence = completed(spec)
         number = whole.id

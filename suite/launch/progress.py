@@ -66,8 +66,8 @@ class Reporter:
         self.done, self.spared, self.failed = self.done + weight, self.spared + spared, self.failed + failed
         for line in lines:
             self.finished += 1
-            notes = [f"{self.failed} failed"] * bool(self.failed) + [self.left()]
-            self.say(f"[{self.finished}/{self.runs}] {line}; {', '.join(notes)}")
+            notes = [f"{self.failed} failed"] * bool(self.failed) + [self.left()] * (self.finished < self.runs)
+            self.say(f"[{self.finished}/{self.runs}] {line}{'; ' * bool(notes)}{', '.join(notes)}")
 
     def say(self, text: str) -> None:
         """A line above the live view, or just a line."""

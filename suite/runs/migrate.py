@@ -23,7 +23,9 @@ def upgraded(raw: Record) -> Record:
     if number == SCHEMA:
         return raw
     spec = raw.get("spec")
-    text = json.dumps({"schema": number, **(spec if isinstance(spec, dict) else {})}, sort_keys=True, separators=(",", ":"))
+    if not isinstance(spec, dict):
+        raise ValueError("it has no spec")
+    text = json.dumps({"schema": number, **spec}, sort_keys=True, separators=(",", ":"))
     found = hashlib.sha256(text.encode()).hexdigest()[:16]
     if raw.get("id") != found:
         raise ValueError(f"the record says id {raw.get('id')} and its spec hashes to {found}")

@@ -50,7 +50,7 @@ class Store:
     def migrate(self) -> dict[str, str]:
         """Give records of an earlier schema the name and the form of today's; their ids, old -> new. Only the one who writes may ask.
 
-        Of an old record and a new one of the same run, the new one stays unless only the old one is a result.
+        Of several records of one run a result stays, today's before an older one.
         """
         found, _ = self.named()
         today = {run.file: run for run, path in found if run.file == path.name}
@@ -60,6 +60,7 @@ class Store:
                 renamed[path.stem.partition("-")[0]] = run.id
                 if run.file not in today or (run.done and not today[run.file].done):
                     self.write(run)
+                    today[run.file] = run
                 path.unlink()
         return renamed
 

@@ -51,7 +51,7 @@ def ended(run: Run) -> str:
     kind, _, said = run.status.partition(": ")
     if run.done:
         return "a timing counts on its own machine only" if run.spec.kind == "speed" else "the weights were not kept"
-    return {"cut off": "it was cut off", "failed": f"it failed: {said}", "refused": f"it could not be run: {said}"}[kind]
+    return {"cut off": "cut off before", "failed": f"failed before: {said}", "refused": f"not possible before: {said}"}[kind]
 
 
 def changed(spec: TrainSpec | SpeedSpec, before: TrainSpec | SpeedSpec) -> str:

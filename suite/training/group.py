@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +44,7 @@ Result = tuple[str, Score | None, tuple[Point, ...], Costs]
 
 def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None, progress: Progress | None) -> list[Result]:
     """Status, score, curve and costs of each spec. With `keep`, weights of the best steps go there as <id>.safetensors."""
-    first, start = specs[0], time.monotonic()
+    first = specs[0]
     torch.set_num_threads(first.threads)
     task = catalogue.task(first.task)
     if (task.data.checksum if task.data else "", task.version) != (first.data, first.task_version):
@@ -75,7 +74,7 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
         checkpoint=checkpoint,
         progress=progress,
     )
-    costs = costs_of(net, first.dtype).model_copy(update={"seconds": time.monotonic() - start})
+    costs = costs_of(net, first.dtype).model_copy(update={"seconds": fitted[0].seconds})
     results: list[Result] = []
     for spec, run in zip(specs, fitted, strict=True):
         if keep is not None and run.validation is not None:

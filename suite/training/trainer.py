@@ -7,6 +7,7 @@ test score is that of the step that was best on validation.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +32,10 @@ STATE = ("theta", "slots", "rates", "momenta", "best", "loss_sum", "loss_steps",
 
 @dataclass
 class Fitted:
-    """One replica's outcome: `curve` has a point an evaluation, `weights` are those of the best step, (1, *shape) each."""
+    """One replica's outcome: `curve` has a point an evaluation, `weights` are those of the best step, (1, *shape) each.
+
+    `seconds` is the wall time of all replicas together, in every process that had a part in it.
+    """
 
     seed: int
     status: str = "cut off"
@@ -39,6 +43,7 @@ class Fitted:
     best_step: int = 0
     validation: float | None = None
     test: float | None = None
+    seconds: float = 0.0
     weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
 
@@ -78,6 +83,12 @@ class Trainer:
         self.loss_steps = 0
         self.step, self.epoch_start, self.taken = 0, torch.empty(0), 0
         self.poor = [0] * len(seeds)
+        self.begun, self.spent = time.monotonic(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time up to now, that of earlier processes included."""
+        return self.spent + time.monotonic() - self.begun
 
     def stream(self, batch: int, data_seed: int, reset_every: int = 0) -> Iterator[Batch]:
         """Training batches without end, continued where a checkpoint left off; carried states start anew where they must."""
@@ -93,6 +104,8 @@ class Trainer:
                     if number == 1 or (reset_every and (number - 1) % reset_every == 0):
                         self.carried = {}
                     yield self.ready(examples)
+            if not skip and not self.taken:
+                raise ValueError(f"task '{self.task.name}' gives no training batch")
             skip = self.taken = 0
 
     def ready(self, examples: Batch) -> Batch:
@@ -175,25 +188,27 @@ class Trainer:
         if reached:
             _, test = self.scores("test", self.best[reached])
             for row, replica in enumerate(reached):
-                self.fitted[replica].test = test[row]
+                run, finite = self.fitted[replica], math.isfinite(test[row])
+                run.test, run.status = (test[row], "done") if finite else (None, f"diverged at step {run.best_step}")
         for replica, run in enumerate(self.fitted):
+            run.seconds = self.seconds
             run.weights = {name: value.cpu().clone() for name, value in self.layout.views(self.best[replica : replica + 1]).items()}
 
     def saved(self) -> dict[str, Any]:
         """Everything a checkpoint holds: plain data and tensors."""
         runs = [{name: getattr(run, name) for name in RUN} for run in self.fitted]
-        return {"runs": runs, **{name: getattr(self, name) for name in STATE}}
+        return {"runs": runs, "spent": self.seconds, **{name: getattr(self, name) for name in STATE}}
 
     def restore(self, saved: dict[str, Any] | None) -> bool:
         """The reverse of `saved`; false for what is no checkpoint of this run, which then begins again."""
         if saved is None:
             return True
         try:
-            if set(saved) != {"runs", *STATE} or saved["best"].shape != self.best.shape or saved["theta"].shape[1:] != self.theta.shape[1:]:
+            if set(saved) != {"runs", "spent", *STATE} or saved["best"].shape != self.best.shape or saved["theta"].shape[1:] != self.theta.shape[1:]:
                 return False
             for run, fields in zip(self.fitted, saved["runs"], strict=True):
                 vars(run).update({name: fields[name] for name in RUN})
         except (KeyError, TypeError, AttributeError, ValueError):
             return False
-        vars(self).update({name: saved[name] for name in STATE})
+        vars(self).update({name: saved[name] for name in ("spent", *STATE)})
         return True
