@@ -29,12 +29,12 @@ def draw(summary: Summary, look: Look, name: str) -> str:
             axes.errorbar([score.parameters], [score.interval.center], [[low], [high]], color=look.colours[score.cell], capsize=4, linewidth=1.6, zorder=4)
             axes.plot([score.parameters], [score.interval.center], marker="_", markersize=12, color=look.colours[score.cell], zorder=5)
     _scale(axes, table, share)
-    for found, dashes in ((summary.baseline, "--"), (summary.whole, ":")):
+    for found, dashes, x, side in ((summary.baseline, "--", 1.0, "right"), (summary.whole, ":", 0.01, "left")):
         if found is None:
             continue
         label, line = found
         axes.axhline(line.center, color=INK, linestyle=dashes, linewidth=1, zorder=2)
-        axes.annotate(label, (1.0, line.center), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
+        axes.annotate(label, (x, line.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
     axes.set_xlabel("parameters")
     axes.set_ylabel(f"test {summary.measure}")
     return svg(figure, name, f"Test {summary.measure} against parameters on {summary.label}", described(summary))
