@@ -48,7 +48,7 @@ class Sequence:
         self.drawn = (CView * max(1, len(self.noise)))(*(_view(value) for value in self.noise))
         call = CCall(length, replicas, batch, self.x.shape[-1], self._threads(), self.kept, _view(self.x), _view(y))
         call.mask = CView() if self.mask is None else _view(self.mask.unsqueeze(-1))
-        call.tape, call.history, call.noise = self.tape.data_ptr(), self.views, self.drawn
+        call.tape, call.history, call.noise = None if self.tape is None else self.tape.data_ptr(), self.views, self.drawn
         call.tensors = pointers([tensor.data_ptr() for tensor in self.tensors])
         return call
 
@@ -60,7 +60,7 @@ class Sequence:
         (length, replicas, batch), widths = self.shape, self.made.cell.state.values()
         outputs = self._room(length + 1, replicas, batch, self.made.cell.units)  # and the state before the first step
         slots = length + 1 if self.kept else 2
-        self.tape = self._room((length if self.kept else 1) * replicas * batch, self.made.columns)
+        self.tape = self._room(length * replicas * batch, self.made.columns) if self.kept else None
         self.history = [outputs if number == 0 and self.mask is None else self._room(slots, replicas, batch, width) for number, width in enumerate(widths)]
         self.call = self._call(outputs[1:])
         self.made.forward(ctypes.byref(self.made.plan), ctypes.byref(self.call))

@@ -88,15 +88,15 @@ struct Loop {
     return most;
   }
 
-  T* tape(long t, long r, long b) const { return (T*)call.tape + (((call.kept ? t : 0) * call.replicas + r) * call.batch + b) * plan.columns; }
+  T* tape(long t, long r, long b) const { return (T*)call.tape + ((t * call.replicas + r) * call.batch + b) * plan.columns; }
   T* state(long s, long t, long r, long b) const { return at(call.history[s], call.history[s].element ? t : t & 1, r, b); }
   bool valid(long t, long r, long b) const { return !call.mask.data || ((const bool*)call.mask.data)[t * call.mask.time + r * call.mask.replica + b]; }
 
-  // where a source's rows stand at a step, and how far apart
-  std::pair<T*, long> source(const Source& from, long t, long r, long b) const {
+  // where a source's rows stand at a step, and how far apart; `between`: a panel's values where no tape is kept
+  std::pair<T*, long> source(const Source& from, long t, long r, long b, T* between = nullptr) const {
     if (from.kind == FROM_X) return {at(call.x, t, r, b), call.x.row};
     if (from.kind == FROM_STATE) return {state(from.number, t, r, b), plan.state_widths[from.number]};
-    return {tape(t, r, b) + from.column, plan.columns};
+    return between ? std::pair<T*, long>(between + from.column, plan.between) : std::pair<T*, long>(tape(t, r, b) + from.column, plan.columns);
   }
 
   // weights of a link as panels of columns, k after k; `turn`: as panels of its source's columns

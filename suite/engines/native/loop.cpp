@@ -64,24 +64,45 @@ void reverse_replica(const Loop& loop, const std::vector<Piece>& pieces, Room& r
 
 }  // namespace
 
+// elements that the packed weights of a call take
+extern "C" long packed(const Plan* plan, const Call* call) {
+  const Loop loop(*plan, *call);
+  return call->replicas * (loop.packed_size + loop.bias_size);
+}
+
+// packs one replica's weights and biases, or a share of them
+void pack_all(const Loop& loop, T* packed, Team& team, long member) {
+  const long replicas = loop.call.replicas, links = loop.packed.size();
+  T* const bias = packed + replicas * loop.packed_size;
+  team.share(0, replicas * links, [&](long task) { loop.pack(packed + task / links * loop.packed_size + loop.packed[task % links], task % links, task / links, false); });
+  for (long r = 0; r < replicas && member == 0; ++r)
+    for (long n = 0; n < loop.plan.blocks; ++n) loop.pack_bias(bias + r * loop.bias_size + loop.bias[n], loop.plan.block[n], r);
+}
+
+// packs the weights once for many calls
+extern "C" void pack(const Plan* plan, const Call* call) {
+  const Loop loop(*plan, *call);
+  Team team(1);
+  pack_all(loop, (T*)call->packed, team, 0);
+}
+
 extern "C" void forward(const Plan* plan, const Call* call) {
   const Loop loop(*plan, *call);
   static thread_local std::vector<T> memory;  // stays for the next call
-  const long replicas = call->replicas, links = loop.packed.size(), wide = (loop.rows() + GROUP) * plan->row_columns;
-  const size_t size = replicas * (loop.packed_size + loop.bias_size) + call->threads * wide;
+  const long replicas = call->replicas, own = call->packed ? 0 : replicas * (loop.packed_size + loop.bias_size), wide = Desk::size(loop);
+  const size_t size = own + call->threads * wide;
   if (memory.size() < size) memory.resize(size);
-  T *packed = memory.data(), *bias = packed + replicas * loop.packed_size, *before = bias + replicas * loop.bias_size;
+  T *packed = call->packed ? (T*)call->packed : memory.data(), *bias = packed + replicas * loop.packed_size, *room = memory.data() + own;
   Team team(call->threads);
   team.run([&](long member) {
-    team.share(0, replicas * links, [&](long task) { loop.pack(packed + task / links * loop.packed_size + loop.packed[task % links], task % links, task / links, false); });
+    if (own) pack_all(loop, packed, team, member);
+    void** const start = call->tensors + plan->weights + plan->biases + plan->extras;
     for (long s = 0; s < plan->states && member == 0; ++s)
-      std::memcpy(loop.state(s, 0, 0, 0), call->tensors[plan->weights + plan->biases + plan->extras + s], sizeof(T) * replicas * call->batch * plan->state_widths[s]);
-    for (long r = 0; r < replicas && member == 0; ++r)
-      for (long n = 0; n < plan->blocks; ++n) loop.pack_bias(bias + r * loop.bias_size + loop.bias[n], plan->block[n], r);
+      if (start[s]) std::memcpy(loop.state(s, 0, 0, 0), start[s], sizeof(T) * replicas * call->batch * plan->state_widths[s]);
     team.meet();
     const auto panel = [&](long task, const Part& part) {
       const long r = task / loop.panels, p = task % loop.panels;
-      forward_panel(loop, packed + r * loop.packed_size, bias + r * loop.bias_size, r, loop.begin(p), loop.begin(p + 1), before + (part.members > 1 ? 0 : member * wide), part);
+      forward_panel(loop, packed + r * loop.packed_size, bias + r * loop.bias_size, r, loop.begin(p), loop.begin(p + 1), Desk(loop, room + (part.members > 1 ? 0 : member * wide), room + member * wide), part);
     };
     if (loop.together)
       for (long task = 0; task < replicas * loop.panels; ++task) panel(task, {&team, member, team.members});

@@ -40,14 +40,28 @@ struct Carried {
 
 using Run = void (*)(long, const long*, T* const*, const long*);
 
-void invoke(const Loop& loop, const Kernel& kernel, long t, long r, long first, long b, long rows, const Carried* carried, T* before) {
+// memory of a panel's way through the sequence: its pre-activations, and what a stage leaves for later ones; without a tape
+// what only the reverse would ask for is written over and over in one row
+struct Desk {
+  T *before, *between, *once;
+
+  static long size(const Loop& loop) { return (loop.rows() + GROUP) * (loop.plan.row_columns + loop.plan.between) + loop.plan.columns; }
+  Desk(const Loop& loop, T* shared, T* own)
+      : before(shared), between(before + (loop.rows() + GROUP) * loop.plan.row_columns), once(own + (loop.rows() + GROUP) * (loop.plan.row_columns + loop.plan.between)) {}
+};
+
+void invoke(const Loop& loop, const Kernel& kernel, long t, long r, long first, long b, long rows, const Carried* carried, const Desk* desk) {
   const Plan& plan = loop.plan;
   T* pointers[64];
   long steps[64];
   for (long k = 0; k < kernel.count; ++k) {
     const long n = kernel.numbers[k], off = b - first;
     switch (kernel.kinds[k]) {
-      case TAPE: pointers[k] = loop.tape(t, r, b) + n, steps[k] = plan.columns; break;
+      case TAPE:
+        if (loop.call.kept) pointers[k] = loop.tape(t, r, b) + n, steps[k] = plan.columns;
+        else if (n < plan.between) pointers[k] = desk->between + off * plan.between + n, steps[k] = plan.between;
+        else pointers[k] = desk->once + n, steps[k] = 0;
+        break;
       case OLD: pointers[k] = loop.state(n, t, r, b), steps[k] = plan.state_widths[n]; break;
       case NEW: pointers[k] = loop.state(n, t + 1, r, b), steps[k] = plan.state_widths[n]; break;
       case EXTRA: pointers[k] = (T*)loop.call.tensors[plan.weights + plan.biases + n] + r * plan.extra_widths[n], steps[k] = 0; break;
@@ -56,7 +70,7 @@ void invoke(const Loop& loop, const Kernel& kernel, long t, long r, long first, 
       case SEED: pointers[k] = carried->seed[n] + off * carried->wide[n], steps[k] = carried->wide[n]; break;
       case SEED_VALUE: pointers[k] = carried->value[n] + off * carried->value_wide[n], steps[k] = carried->value_wide[n]; break;
       case D_OLD: pointers[k] = carried->old[n] + off * carried->wide[n], steps[k] = carried->wide[n]; break;
-      case ROW: pointers[k] = before + off * plan.row_columns + n, steps[k] = plan.row_columns; break;
+      case ROW: pointers[k] = desk->before + off * plan.row_columns + n, steps[k] = plan.row_columns; break;
       case D_ROW: pointers[k] = carried->row(t, b) + n, steps[k] = plan.row_columns; break;
       case D_EXTRA: pointers[k] = carried->extra[n] + b / GROUP * plan.extra_widths[n], steps[k] = 0; break;
       default: pointers[k] = carried->x + off * carried->x_wide, steps[k] = carried->x_wide;
@@ -90,8 +104,8 @@ bool any(const Loop& loop, long t, long r, long first, long last) {
   return false;
 }
 
-// a panel's way through the sequence; `before`: room for its pre-activations, which stay in cache
-void forward_panel(const Loop& loop, const T* packed, const T* bias, long r, long first, long last, T* before, const Part& part) {
+// a panel's way through the sequence
+void forward_panel(const Loop& loop, const T* packed, const T* bias, long r, long first, long last, const Desk& desk, const Part& part) {
   const Plan& plan = loop.plan;
   const Call& call = loop.call;
   std::vector<Term<T>> terms(plan.sources);
@@ -109,21 +123,21 @@ void forward_panel(const Loop& loop, const T* packed, const T* bias, long r, lon
         if (block.stage != k) continue;
         for (long l = 0; l < block.links; ++l) {
           const Source& from = plan.source[plan.links[block.link + l]];
-          const auto [a, row] = loop.source(from, t, r, first);
+          const auto [a, row] = loop.source(from, t, r, first, call.kept ? nullptr : desk.between);
           terms[l] = {a, row, 1, packed + loop.packed[block.link + l], from.width, 0, from.width};
         }
         const auto [from, to] = part.of(padded(block.columns), Vector<T>::tile);
-        product<T>(last - first, from, to, terms.data(), block.links, before + block.column, plan.row_columns, block.bias < 0 ? nullptr : bias + loop.bias[n], 0);
+        product<T>(last - first, from, to, terms.data(), block.links, desk.before + block.column, plan.row_columns, block.bias < 0 ? nullptr : bias + loop.bias[n], 0);
       }
       part.meet();
-      runs(loop, t, r, begin, end, false, [&](long b, long rows) { invoke(loop, plan.forward[k], t, r, first, b, rows, nullptr, before); });
+      runs(loop, t, r, begin, end, false, [&](long b, long rows) { invoke(loop, plan.forward[k], t, r, first, b, rows, nullptr, &desk); });
       if (k + 1 < plan.stages) part.meet();
     }
     for (long b = begin; b < end && call.mask.data; ++b) {
       const bool valid = loop.valid(t, r, b);
       T* y = at(call.y, t, r, b);
       if (!valid) {
-        std::memset(loop.tape(t, r, b), 0, sizeof(T) * plan.columns);  // its derivatives, too
+        if (call.kept) std::memset(loop.tape(t, r, b), 0, sizeof(T) * plan.columns);  // its derivatives, too
         for (long s = 0; s < plan.states; ++s) std::memcpy(loop.state(s, t + 1, r, b), loop.state(s, t, r, b), sizeof(T) * plan.state_widths[s]);
         std::memset(y, 0, sizeof(T) * plan.state_widths[0]);
       } else {
