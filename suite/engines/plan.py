@@ -88,6 +88,10 @@ class Plan:
     plan: CPlan
     forward: Any
     reverse: Any
+    step: Any
+    pack: Any
+    packed: Any
+    reference: Any  # to the C plan
     held: list[Any] = field(default_factory=list)  # what the C structures point at
 
 
@@ -127,6 +131,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
         ]
         return keep((CKernel * len(found))(*found))
 
+    loop.packed.restype = c_long
     described = []
     for name in sources:
         if name == "x":
@@ -147,7 +152,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
         keep(longs(list(cell.state.values()))),
         keep(longs(list(cell.extra.values()))),
     )
-    return Plan(cell, weights, biases, tape.columns, tape.noise, plan, loop.forward, loop.reverse, [*held, functions])
+    return Plan(cell, weights, biases, tape.columns, tape.noise, plan, loop.forward, loop.reverse, loop.step, loop.pack, loop.packed, ctypes.byref(plan), [*held, functions])
 
 
 def pointers(addresses: Sequence[int | None]) -> Any:

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from suite.cells.cell import Cell
 from suite.engines import compiler, plan
-from suite.engines.engine import Engine, Noise, Params, Refused, State
+from suite.engines.engine import Engine, Noise, Params, Refused, State, Step
 from suite.engines.plan import Plan
 from suite.engines.recorder import Untraceable
 from suite.engines.sequence import Given, Sequence
+from suite.engines.stepper import Stepper
 from suite.engines.tape import Kernel, Tape
 from suite.engines.trace import trace
 
@@ -127,4 +128,22 @@ def prepare(cell: Cell, dtype: torch.dtype) -> None:
     planned(cell, cell.takes or 1, dtype)
 
 
-ENGINE = Engine("scan", unroll, refuses, prepare)
+def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
+    """A step of the cell; see `Engine.stream`."""
+    like = next(iter(params.values()))
+    made = planned(cell, inputs, like.dtype)
+    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)]
+    step = Stepper(made, tensors, [noise[name] for name in made.noise], inputs, len(like), like.dtype)
+    theirs, ours = list(cell.state), list(made.cell.state)
+    if theirs == ours:
+        return step
+    there, back = [theirs.index(name) for name in ours], [ours.index(name) for name in theirs]
+
+    def turned(x: Tensor, states: list[Tensor]) -> list[Tensor]:
+        found = step(x, [states[k] for k in there])
+        return [found[k] for k in back]
+
+    return turned
+
+
+ENGINE = Engine("scan", unroll, refuses, prepare, stream)

@@ -43,11 +43,11 @@ class Sequence:
 
     def _call(self, y: Tensor) -> CCall:
         length, replicas, batch = self.shape
-        views = [_view(history, self.kept or (self.mask is None and number == 0)) for number, history in enumerate(self.history)]
+        views = [view(history, self.kept or (self.mask is None and number == 0)) for number, history in enumerate(self.history)]
         self.views = (CView * len(views))(*views)
-        self.drawn = (CView * max(1, len(self.noise)))(*(_view(value) for value in self.noise))
-        call = CCall(length, replicas, batch, self.x.shape[-1], self._threads(), self.kept, _view(self.x), _view(y))
-        call.mask = CView() if self.mask is None else _view(self.mask.unsqueeze(-1))
+        self.drawn = (CView * max(1, len(self.noise)))(*(view(value) for value in self.noise))
+        call = CCall(length, replicas, batch, self.x.shape[-1], self._threads(), self.kept, view(self.x), view(y))
+        call.mask = CView() if self.mask is None else view(self.mask.unsqueeze(-1))
         call.tape, call.history, call.noise = None if self.tape is None else self.tape.data_ptr(), self.views, self.drawn
         call.tensors = pointers([tensor.data_ptr() for tensor in self.tensors])
         return call
@@ -74,7 +74,7 @@ class Sequence:
         call.gradients = pointers([tensor.data_ptr() for tensor in found])
         held = [None if value is None else value.contiguous() for value in last]
         call.d_last = pointers([None if value is None else value.data_ptr() for value in held])
-        call.dy = CView() if dy is None else _view(dy)
+        call.dy = CView() if dy is None else view(dy)
         dx = self.x.new_empty(*self.shape, self.x.shape[-1]) if wants_x else None
         call.d_x = None if dx is None else dx.data_ptr()
         self.made.reverse(ctypes.byref(self.made.plan), ctypes.byref(call))
@@ -83,7 +83,7 @@ class Sequence:
         return [dx, *found]
 
 
-def _view(tensor: Tensor, whole: bool = True) -> CView:
+def view(tensor: Tensor, whole: bool = True) -> CView:
     """Data and strides; an axis of one element is shared by all, two slots that are used in turn have element 0."""
     strides = [0 if size == 1 else stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
     return CView(tensor.data_ptr(), *strides[:3], tensor.stride(3) if whole else 0)

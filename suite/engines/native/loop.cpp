@@ -111,6 +111,18 @@ extern "C" void forward(const Plan* plan, const Call* call) {
   });
 }
 
+// one step; at: x, every state before it, every state after it
+extern "C" void step(const Plan* plan, const Call* call, void** at) {
+  Call mine = *call;
+  std::vector<View> history(call->history, call->history + plan->states);
+  mine.x.data = at[0], mine.history = history.data();
+  for (long s = 0; s < plan->states; ++s) {
+    history[s].data = at[1 + s];
+    history[s].time = (T*)at[1 + plan->states + s] - (T*)at[1 + s];
+  }
+  forward(plan, &mine);
+}
+
 extern "C" void reverse(const Plan* plan, const Call* call) {
   const Loop loop(*plan, *call);
   std::vector<Piece> pieces;

@@ -1,0 +1,62 @@
+"""The native loop called for one step: weights packed before, everything that is the same from call to call prepared."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence as Many
+from math import prod
+
+import torch
+from torch import Tensor
+
+from suite.engines.plan import GROUP, CCall, CView, Plan, pointers
+from suite.engines.sequence import view
+
+LARGE = 1 << 21  # bytes of packed weights from which all threads share a step, as in `native/layout.h`
+
+
+class Stepper:
+    """Steps of one cell.
+
+    made     the plan of the cell
+    tensors  parameters in the plan's order
+    noise    (1, 1, 1, W) row by row
+    """
+
+    def __init__(self, made: Plan, tensors: Many[Tensor], noise: Many[Tensor], inputs: int, replicas: int, dtype: torch.dtype) -> None:
+        self.made, self.tensors, self.noise, self.inputs, self.replicas, self.dtype = made, list(tensors), list(noise), inputs, replicas, dtype
+        self.widths = list(made.cell.state.values())
+        self.array = ctypes.c_void_p * (1 + 2 * len(self.widths))
+        self.ready: dict[torch.Size, tuple[object, object, list[tuple[int, ...]]]] = {}
+        self.held = (pointers([*(tensor.data_ptr() for tensor in tensors), *(None for _ in self.widths)]), (CView * max(1, len(noise)))(*map(view, noise)))
+        call = self._call(1, 1, 1)
+        size = made.packed(ctypes.byref(made.plan), ctypes.byref(call))
+        self.weights = torch.empty(size, dtype=dtype, device="cpu")
+        call.packed = self.weights.data_ptr()
+        made.pack(ctypes.byref(made.plan), ctypes.byref(call))
+
+    def _call(self, batch: int, given: int, threads: int) -> CCall:
+        x = CView(None, 0, batch * self.inputs if given > 1 else 0, self.inputs, 1)
+        call = CCall(1, self.replicas, batch, self.inputs, threads, 0, x)
+        call.tensors, call.noise = self.held
+        return call
+
+    def _prepared(self, shape: torch.Size) -> tuple[object, object, list[tuple[int, ...]]]:
+        """The call for x of a shape, what it points at, and the shapes of the states."""
+        given, batch, _ = shape
+        large = self.weights.numel() // self.replicas * self.dtype.itemsize > LARGE
+        threads = max(1, torch.get_num_threads() if large else min(torch.get_num_threads(), self.replicas * -(-batch // GROUP)))
+        shapes = [(self.replicas, batch, width) for width in self.widths]
+        views = (CView * len(shapes))(*(CView(None, 0, prod(of[1:]), of[2], 1) for of in shapes))
+        call = self._call(batch, given, threads)
+        call.packed, call.history = self.weights.data_ptr(), views
+        self.ready[shape] = ctypes.byref(call), views, shapes
+        return self.ready[shape]
+
+    def __call__(self, x: Tensor, states: list[Tensor]) -> list[Tensor]:
+        """See `suite.engines.engine.Step`."""
+        call, _, shapes = self.ready.get(x.shape) or self._prepared(x.shape)
+        x, held = x.contiguous(), [state.contiguous() for state in states]
+        found = [torch.empty(shape, dtype=self.dtype, device="cpu") for shape in shapes]
+        self.made.step(self.made.reference, call, self.array(x.data_ptr(), *[state.data_ptr() for state in held], *[state.data_ptr() for state in found]))
+        return found
