@@ -33,6 +33,7 @@ class Engine:
     refuses  (cell, device) -> a sentence, or None where it runs
     prepare  (cell, dtype) -> what is made once for a cell (compiled code) is made now, not at the first unroll
     stream   (cell, params, inputs, noise) -> a step whose weights are laid out; None: each is a sequence of one
+    instructions  what products of a dtype are made with here, where that is worth saying; else nothing
     by_width whether it may refuse a cell at one width and run the same equations at another
     """
 
@@ -41,6 +42,7 @@ class Engine:
     refuses: Callable[[Cell, torch.device], str | None] = lambda cell, device: None
     prepare: Callable[[Cell, torch.dtype], None] = lambda cell, dtype: None
     stream: Streams | None = None
+    instructions: Callable[[torch.dtype], str] = lambda dtype: ""
     by_width: bool = False
 
 

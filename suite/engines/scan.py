@@ -5,6 +5,7 @@ The loop is `native/loop.cpp`; docs/engine.md says how it works, what it refuses
 
 from __future__ import annotations
 
+import ctypes
 from functools import lru_cache
 from typing import Any
 
@@ -21,8 +22,9 @@ from suite.engines.stepper import Stepper
 from suite.engines.tape import Kernel, Tape
 from suite.engines.trace import trace
 
-REALS = {torch.float32: "float", torch.float64: "double"}
-LOOP = ("loop.h", "product.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
+REALS = {torch.float32: torch.float32, torch.float64: torch.float64, torch.bfloat16: torch.float32}  # what states, functions and sums are kept in
+NAMES = {torch.float32: "float", torch.float64: "double"}
+LOOP = ("loop.h", "product.h", "words.h", "tiles.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
 POINTERS = 64  # of one function, as `native/loop.cpp` has room for
 
 
@@ -52,17 +54,31 @@ def kernels(tape: Tape) -> list[Kernel]:
     return [made(stage) for made in (tape.forward, tape.reverse) for stage in range(len(tape.cell.table))]
 
 
+def loop(dtype: torch.dtype) -> ctypes.CDLL:
+    """The native loop for a dtype."""
+    halves = ["-DHALF"] if dtype == torch.bfloat16 else []
+    return compiler.library(compiler.source(*LOOP), f"-DREAL={NAMES[REALS[dtype]]}", *halves, *compiler.threads())
+
+
+def instructions(dtype: torch.dtype) -> str:
+    """What products of bfloat16 are made with here: `amx-bf16`, `avx512-bf16`, or `none`: operands are widened and multiplied as float32."""
+    if dtype != torch.bfloat16:
+        return ""
+    told = loop(dtype).instructions
+    told.restype = ctypes.c_char_p
+    return str(told().decode())
+
+
 @lru_cache(maxsize=256)
 def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
     """The plan of a cell, its functions and the loop compiled or found on disk."""
     if dtype not in REALS:
-        raise Refused(f"engine 'scan' computes in float32 and float64, not in {dtype}: '{cell.name}' is left to another engine")
+        raise Refused(f"engine 'scan' computes in float32, float64 and bfloat16, not in {dtype}: '{cell.name}' is left to another engine")
     tape = taped(cell)
     functions = "\n".join(kernel.function.text for kernel in kernels(tape))
-    loop = compiler.library(compiler.source(*LOOP), f"-DREAL={REALS[dtype]}", *compiler.threads())
-    loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {REALS[dtype]};\n\n{functions}")
+    loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {NAMES[REALS[dtype]]};\n\n{functions}")
     try:
-        return plan.make(tape, inputs, loop, loaded)
+        return plan.make(tape, inputs, loop(dtype), loaded)
     except AttributeError as error:
         raise Refused(f"engine 'scan' cannot run '{cell.name}': what the C++ compiler '{compiler.name()}' made lacks a function ({error})") from None
 
@@ -96,11 +112,12 @@ class Scan(torch.autograd.Function):
 
 
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-    """The cell over time; see `Engine.unroll`."""
-    made = planned(cell, xs.shape[-1], xs.dtype)
+    """The cell over time; see `Engine.unroll`. In bfloat16 the operands of products are that; all else is float32 until it is handed out."""
+    made, dtype = planned(cell, xs.shape[-1], xs.dtype), xs.dtype
+    real = REALS[dtype]
     states = list(made.cell.state)  # in the plan's order: an equal cell may have another
-    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)] + [state[name] for name in states]
-    given = Given(mask, tuple(noise[name] for name in made.noise))
+    tensors = [params[name].to(real) for name in (*made.weights, *made.biases, *made.cell.extra)] + [state[name].to(real) for name in states]
+    xs, given = xs.to(real), Given(mask, tuple(noise[name].to(real) for name in made.noise))
     if any(value.requires_grad for value in given.noise):
         raise Refused(f"engine 'scan' takes no gradient of noise, which '{cell.name}' was given with requires_grad")
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
@@ -108,7 +125,7 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     else:
         y, last = Sequence(made, given, xs, tensors, kept=False).forward()
     found = dict(zip(states, last, strict=True))
-    return y, {name: found[name] for name in cell.state}
+    return y.to(dtype), {name: found[name].to(dtype) for name in cell.state}
 
 
 def refuses(cell: Cell, device: torch.device) -> str | None:
@@ -132,8 +149,8 @@ def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
     """A step of the cell; see `Engine.stream`."""
     like = next(iter(params.values()))
     made = planned(cell, inputs, like.dtype)
-    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)]
-    step = Stepper(made, tensors, [noise[name] for name in made.noise], inputs, len(like), like.dtype)
+    tensors = [params[name].to(REALS[like.dtype]) for name in (*made.weights, *made.biases, *made.cell.extra)]
+    step = Stepper(made, tensors, [noise[name].to(REALS[like.dtype]) for name in made.noise], inputs, len(like), like.dtype)
     theirs, ours = list(cell.state), list(made.cell.state)
     if theirs == ours:
         return step
@@ -146,4 +163,4 @@ def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
     return turned
 
 
-ENGINE = Engine("scan", unroll, refuses, prepare, stream)
+ENGINE = Engine("scan", unroll, refuses, prepare, stream, instructions)

@@ -25,13 +25,14 @@ class Stepper:
 
     def __init__(self, made: Plan, tensors: Many[Tensor], noise: Many[Tensor], inputs: int, replicas: int, dtype: torch.dtype) -> None:
         self.made, self.tensors, self.noise, self.inputs, self.replicas, self.dtype = made, list(tensors), list(noise), inputs, replicas, dtype
+        self.real = tensors[0].dtype if tensors else dtype
         self.widths = list(made.cell.state.values())
         self.array = ctypes.c_void_p * (1 + 2 * len(self.widths))
-        self.ready: dict[torch.Size, tuple[object, object, list[tuple[int, ...]]]] = {}
+        self.ready: dict[torch.Size, tuple[object, object]] = {}
         self.held = (pointers([*(tensor.data_ptr() for tensor in tensors), *(None for _ in self.widths)]), (CView * max(1, len(noise)))(*map(view, noise)))
         call = self._call(1, 1, 1)
         size = made.packed(ctypes.byref(made.plan), ctypes.byref(call))
-        self.weights = torch.empty(size, dtype=dtype, device="cpu")
+        self.weights = torch.empty(size, dtype=self.real, device="cpu")
         call.packed = self.weights.data_ptr()
         made.pack(ctypes.byref(made.plan), ctypes.byref(call))
 
@@ -41,22 +42,24 @@ class Stepper:
         call.tensors, call.noise = self.held
         return call
 
-    def _prepared(self, shape: torch.Size) -> tuple[object, object, list[tuple[int, ...]]]:
-        """The call for x of a shape, what it points at, and the shapes of the states."""
+    def _prepared(self, shape: torch.Size) -> tuple[object, object]:
+        """The call for x of a shape, and what it points at."""
         given, batch, _ = shape
-        large = self.weights.numel() // self.replicas * self.dtype.itemsize > LARGE
+        large = self.weights.numel() // self.replicas * self.real.itemsize > LARGE
         threads = max(1, torch.get_num_threads() if large else min(torch.get_num_threads(), self.replicas * -(-batch // GROUP)))
         shapes = [(self.replicas, batch, width) for width in self.widths]
         views = (CView * len(shapes))(*(CView(None, 0, prod(of[1:]), of[2], 1) for of in shapes))
         call = self._call(batch, given, threads)
         call.packed, call.history = self.weights.data_ptr(), views
-        self.ready[shape] = ctypes.byref(call), views, shapes
+        self.ready[shape] = ctypes.byref(call), views
         return self.ready[shape]
 
     def __call__(self, x: Tensor, states: list[Tensor]) -> list[Tensor]:
         """See `suite.engines.engine.Step`."""
-        call, _, shapes = self.ready.get(x.shape) or self._prepared(x.shape)
+        call = (self.ready.get(x.shape) or self._prepared(x.shape))[0]
+        if self.real is not self.dtype:
+            x, states = x.to(self.real), [state.to(self.real) for state in states]
         x, held = x.contiguous(), [state.contiguous() for state in states]
-        found = [torch.empty(shape, dtype=self.dtype, device="cpu") for shape in shapes]
+        found = list(map(torch.empty_like, held))
         self.made.step(self.made.reference, call, self.array(x.data_ptr(), *[state.data_ptr() for state in held], *[state.data_ptr() for state in found]))
-        return found
+        return found if self.real is self.dtype else [state.to(self.dtype) for state in found]
