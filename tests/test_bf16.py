@@ -51,8 +51,8 @@ def whole(generator, *shape, share):
     return torch.where(torch.rand(*shape, generator=generator) < share, torch.rand(*shape, generator=generator).sub(0.5).sign(), 0.0)
 
 
-LINEAR = lambda units: Cell("linear", (({"a": "x h b"}, lambda a, s, p: s._replace(h=a.a)),), {"h": units})  # noqa: E731
-TWICE = lambda units: Cell("twice", (({"a": "x h b"}, lambda a, s, p: {"v": a.a}), ({"n": "x v b", "m": "h"}, lambda a, s, p: s._replace(h=a.n - a.m))), {"h": units})  # noqa: E731
+LINEAR = lambda units: Cell("linear", (({"a": "x h b"}, lambda a, s, p: s._replace(h=a.a)),), {"h": units})
+TWICE = lambda units: Cell("twice", (({"a": "x h b"}, lambda a, s, p: {"v": a.a}), ({"n": "x v b", "m": "h"}, lambda a, s, p: s._replace(h=a.n - a.m))), {"h": units})
 
 
 @pytest.mark.parametrize("gaps", [False, True], ids=["whole", "gaps"])
@@ -111,7 +111,7 @@ def test_the_same_bits_for_any_number_of_threads_and_without_gradients(units, ba
     finally:
         torch.set_num_threads(1)
     with torch.no_grad():
-        y, last = unroll(cell, params, x, state, engine=SCAN)
+        y, _ = unroll(cell, params, x, state, engine=SCAN)
     assert torch.equal(y, one[0])
     step = Stream(cell, params, SCAN)
     single = unroll(cell, params, x[:1], state, engine=SCAN)[1]

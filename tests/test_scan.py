@@ -400,6 +400,33 @@ def test_a_forward_pass_without_gradients_gives_the_bits_of_one_with(gaps):
             same(plain, case.run())
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_inference_gives_the_bits_of_training_for_every_cell(name):
+    if SCAN.refuses(CELLS[name](5), CPU):
+        pytest.skip(f"'scan' refuses '{name}'")
+    case = Case(CELLS[name](5), length=3, replicas=2, batch=9, gaps=True, dtype=F32)
+    trained = [value.detach() for value in case.run()]
+    case.params, case.state = ({key: value.detach() for key, value in of.items()} for of in (case.params, case.state))
+    case.x = case.x.detach()
+    same(case.run(), trained)  # nothing requires a gradient
+    with torch.inference_mode():
+        same(case.run(), trained)
+
+
+@pytest.mark.parametrize("name", ["lstm-peephole", "gru-cho"])
+def test_inference_takes_memory_for_its_results_and_no_tape(name, monkeypatch):
+    asked = []
+    monkeypatch.setattr(buffers, "take", lambda elements, dtype: asked.append(elements) or torch.empty(elements, dtype=dtype))
+    case = Case(CELLS[name](33), length=50, replicas=2, batch=9, dtype=F32)
+    with torch.no_grad():
+        case.run()
+    row, states = 2 * 9 * 33, len(case.state)
+    assert sorted(asked, reverse=True) == [51 * row] + [2 * row] * (states - 1)  # outputs, and two slots for each other state
+    asked.clear()
+    case.run()
+    assert max(asked) >= 50 * row * 2, "a tape is no larger than that"
+
+
 def test_inference_mode_and_training_take_turns(monkeypatch):
     monkeypatch.setattr(buffers, "_pool", [])
     case = Case(one_row(lambda v: torch.tanh(v) * 1.25, units=32), length=20, batch=40)

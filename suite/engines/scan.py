@@ -22,8 +22,7 @@ from suite.engines.stepper import Stepper
 from suite.engines.tape import Kernel, Tape
 from suite.engines.trace import trace
 
-REALS = {torch.float32: torch.float32, torch.float64: torch.float64, torch.bfloat16: torch.float32}  # what states, functions and sums are kept in
-NAMES = {torch.float32: "float", torch.float64: "double"}
+REALS = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "float"}  # what states, functions and sums are kept in
 LOOP = ("loop.h", "product.h", "words.h", "tiles.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
 POINTERS = 64  # of one function, as `native/loop.cpp` has room for
 
@@ -57,7 +56,7 @@ def kernels(tape: Tape) -> list[Kernel]:
 def loop(dtype: torch.dtype) -> ctypes.CDLL:
     """The native loop for a dtype."""
     halves = ["-DHALF"] if dtype == torch.bfloat16 else []
-    return compiler.library(compiler.source(*LOOP), f"-DREAL={NAMES[REALS[dtype]]}", *halves, *compiler.threads())
+    return compiler.library(compiler.source(*LOOP), f"-DREAL={REALS[dtype]}", *halves, *compiler.threads())
 
 
 def instructions(dtype: torch.dtype) -> str:
@@ -76,7 +75,7 @@ def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
         raise Refused(f"engine 'scan' computes in float32, float64 and bfloat16, not in {dtype}: '{cell.name}' is left to another engine")
     tape = taped(cell)
     functions = "\n".join(kernel.function.text for kernel in kernels(tape))
-    loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {NAMES[REALS[dtype]]};\n\n{functions}")
+    loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {REALS[dtype]};\n\n{functions}")
     try:
         return plan.make(tape, inputs, loop(dtype), loaded)
     except AttributeError as error:
@@ -113,11 +112,10 @@ class Scan(torch.autograd.Function):
 
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
     """The cell over time; see `Engine.unroll`. In bfloat16 the operands of products are that; all else is float32 until it is handed out."""
-    made, dtype = planned(cell, xs.shape[-1], xs.dtype), xs.dtype
-    real = REALS[dtype]
+    made = planned(cell, xs.shape[-1], xs.dtype)
     states = list(made.cell.state)  # in the plan's order: an equal cell may have another
-    tensors = [params[name].to(real) for name in (*made.weights, *made.biases, *made.cell.extra)] + [state[name].to(real) for name in states]
-    xs, given = xs.to(real), Given(mask, tuple(noise[name].to(real) for name in made.noise))
+    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)] + [state[name] for name in states]
+    given = Given(mask, tuple(noise[name] for name in made.noise))
     if any(value.requires_grad for value in given.noise):
         raise Refused(f"engine 'scan' takes no gradient of noise, which '{cell.name}' was given with requires_grad")
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
@@ -125,7 +123,7 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     else:
         y, last = Sequence(made, given, xs, tensors, kept=False).forward()
     found = dict(zip(states, last, strict=True))
-    return y.to(dtype), {name: found[name].to(dtype) for name in cell.state}
+    return y, {name: found[name] for name in cell.state}
 
 
 def refuses(cell: Cell, device: torch.device) -> str | None:
@@ -149,8 +147,8 @@ def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
     """A step of the cell; see `Engine.stream`."""
     like = next(iter(params.values()))
     made = planned(cell, inputs, like.dtype)
-    tensors = [params[name].to(REALS[like.dtype]) for name in (*made.weights, *made.biases, *made.cell.extra)]
-    step = Stepper(made, tensors, [noise[name].to(REALS[like.dtype]) for name in made.noise], inputs, len(like), like.dtype)
+    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)]
+    step = Stepper(made, tensors, [noise[name] for name in made.noise], inputs, len(like), like.dtype)
     theirs, ours = list(cell.state), list(made.cell.state)
     if theirs == ours:
         return step

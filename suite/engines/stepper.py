@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from suite.engines.plan import GROUP, CCall, CView, Plan, pointers
-from suite.engines.sequence import view
+from suite.engines.sequence import real, view
 
 LARGE = 1 << 21  # bytes of packed weights from which all threads share a step, as in `native/layout.h`
 
@@ -24,12 +24,12 @@ class Stepper:
     """
 
     def __init__(self, made: Plan, tensors: Many[Tensor], noise: Many[Tensor], inputs: int, replicas: int, dtype: torch.dtype) -> None:
-        self.made, self.tensors, self.noise, self.inputs, self.replicas, self.dtype = made, list(tensors), list(noise), inputs, replicas, dtype
-        self.real = tensors[0].dtype if tensors else dtype
+        self.made, self.tensors, self.noise, self.inputs, self.replicas, self.dtype = made, list(map(real, tensors)), list(map(real, noise)), inputs, replicas, dtype
+        self.real = torch.float32 if dtype == torch.bfloat16 else dtype
         self.widths = list(made.cell.state.values())
         self.array = ctypes.c_void_p * (1 + 2 * len(self.widths))
         self.ready: dict[torch.Size, tuple[object, object]] = {}
-        self.held = (pointers([*(tensor.data_ptr() for tensor in tensors), *(None for _ in self.widths)]), (CView * max(1, len(noise)))(*map(view, noise)))
+        self.held = (pointers([*(tensor.data_ptr() for tensor in self.tensors), *(None for _ in self.widths)]), (CView * max(1, len(noise)))(*map(view, self.noise)))
         call = self._call(1, 1, 1)
         size = made.packed(ctypes.byref(made.plan), ctypes.byref(call))
         self.weights = torch.empty(size, dtype=self.real, device="cpu")

@@ -41,12 +41,20 @@ inline Word half(float x) {
 // to[j] = from[j] and other[j], `other` null: zero
 template <class W, class T> void pair_rows(W* at, const T* from, const T* other, long columns) {
   Word* const to = (Word*)at;
+  long done = 0;
+#if defined(__AVX512BF16__)
+  const auto sixteen = [](const T* x) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps((const float*)x))); };
+  for (; done + 16 <= columns; done += 16) {
+    const __m512i low = sixteen(from + done), high = other ? _mm512_slli_epi32(sixteen(other + done), 16) : _mm512_setzero_si512();
+    _mm512_storeu_si512(to + done, _mm512_or_si512(low, high));
+  }
+#endif
   if (other) {
 #pragma omp simd
-    for (long j = 0; j < columns; ++j) to[j] = half(float(from[j])) | half(float(other[j])) << 16;
+    for (long j = done; j < columns; ++j) to[j] = half(float(from[j])) | half(float(other[j])) << 16;
   } else {
 #pragma omp simd
-    for (long j = 0; j < columns; ++j) to[j] = half(float(from[j]));
+    for (long j = done; j < columns; ++j) to[j] = half(float(from[j]));
   }
 }
 
@@ -54,7 +62,11 @@ template <class W, class T> void pair_rows(W* at, const T* from, const T* other,
 template <class W, class T> void pair_columns(W* to, const T* from, long width, long deep) {
   typedef uint16_t Half __attribute__((may_alias));
   Half* const halves = (Half*)to;
+  long done = 0;
+#if defined(__AVX512BF16__)
+  for (; done + 16 <= width; done += 16) _mm256_storeu_si256((__m256i*)(halves + done), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps((const float*)from + done)));
+#endif
 #pragma omp simd
-  for (long k = 0; k < width; ++k) halves[k] = Half(half(float(from[k])));
+  for (long k = done; k < width; ++k) halves[k] = Half(half(float(from[k])));
   for (long k = width; k < 2 * deep; ++k) halves[k] = 0;
 }
