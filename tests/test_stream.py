@@ -190,6 +190,7 @@ MISTAKES = {
     "x must be (2 or 1, batch, 3) or (batch, 3), not (1, 3, 4)": (torch.zeros(3, 4), None),
     "x is torch.float64 on cpu, the parameters are torch.float32 on cpu; they must agree": (torch.zeros(3, 3).double(), None),
     "'d' is no state of cell 'lstm'; its states are h, c": (torch.zeros(3, 3), {"d": torch.zeros(2, 3, UNITS)}),
+    "'e' is no state of cell 'lstm'; its states are h, c": (torch.zeros(3, 3), {"h": torch.zeros(2, 3, UNITS), "e": torch.zeros(2, 3, UNITS)}),
     "state 'c' must be torch.float32 (2, 3, 5) on cpu, not torch.float32 (2, 3, 4) on cpu": (torch.zeros(3, 3), {"c": torch.zeros(2, 3, 4)}),
     "state 'c' must be torch.float32 (2, 3, 5) on cpu, not torch.float64 (2, 3, 5) on cpu": (torch.zeros(3, 3), {"c": torch.zeros(2, 3, 5).double()}),
 }

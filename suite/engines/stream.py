@@ -27,6 +27,7 @@ class Stream:
             raise Refused(sentence)
         own = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in params.items()}
         self._step = (engine.stream or unrolled(engine))(cell, own, self.inputs, means(cell, like))
+        self._names = tuple(cell.state)
         self._shapes: dict[torch.Size, tuple[torch.Size, ...]] = {}
 
     def __call__(self, x: Tensor, state: State | None = None) -> tuple[Tensor, dict[str, Tensor]]:
@@ -40,18 +41,28 @@ class Stream:
         shapes = self._shapes.get(x.shape) or self._checked(x)
         if x.dtype is not self.dtype or x.device != self.device:
             raise ValueError(f"x is {x.dtype} on {x.device}, the parameters are {self.dtype} on {self.device}; they must agree")
-        given = list(map((state or {}).get, self.cell.state))
-        if state and len(state) + given.count(None) > len(given):
-            raise ValueError(f"'{next(name for name in state if name not in self.cell.state)}' is no state of cell '{self.cell.name}'; its states are {', '.join(self.cell.state)}")
-        for number, (value, shape) in enumerate(zip(given, shapes, strict=True)):
+        given: list[Tensor | None] = [state.get(name) for name in self._names] if state else [None for _ in self._names]
+        if state and len(state) > len(given):
+            self._known(state)
+        wants = x.requires_grad
+        for number, shape in enumerate(shapes):
+            value = given[number]
             if value is None:
+                self._known(state or {})
                 given[number] = self._start(number, shape)
-            elif value.shape != shape or value.dtype is not self.dtype or value.device != self.device:
+            elif value.shape == shape and value.dtype is self.dtype and value.device == self.device:
+                wants = wants or value.requires_grad
+            else:
                 raise ValueError(f"state '{list(self.cell.state)[number]}' must be {self.dtype} {tuple(shape)} on {self.device}, not {value.dtype} {tuple(value.shape)} on {value.device}")
-        if torch.is_grad_enabled() and (x.requires_grad or any(value.requires_grad for value in given)):  # type: ignore[union-attr]
+        if wants and torch.is_grad_enabled():
             raise ValueError("a stream takes no gradient: give it what does not require one, or unroll the cell")
         found = self._step(x, given)  # type: ignore[arg-type]
-        return found[0], dict(zip(self.cell.state, found, strict=True))
+        return found[0], dict(zip(self._names, found, strict=True))
+
+    def _known(self, state: State) -> None:
+        for name in state:
+            if name not in self.cell.state:
+                raise ValueError(f"'{name}' is no state of cell '{self.cell.name}'; its states are {', '.join(self.cell.state)}")
 
     def _start(self, number: int, shape: torch.Size) -> Tensor:
         name = list(self.cell.state)[number]

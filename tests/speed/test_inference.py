@@ -9,7 +9,7 @@ import torch
 import suite
 from suite.engines import ENGINES, scan
 from suite.engines.torch_nn import LAYERS, from_torch
-from suite.experiments.speed import SHAPES
+from suite.experiments.speed import SHAPES, shape
 from suite.runs.spec import SpeedSpec
 from suite.stats import median_interval
 from suite.training.agreement import TOLERANCE, difference
@@ -37,7 +37,7 @@ def told(benchmark, name, seconds, ours, theirs):
 def test_passes_beside_the_lstm_of_torch(benchmark, dtype, threads):
     torch.set_num_threads(threads)
     found = {"forward": [], "step": []}
-    for length, batch, inputs, units in SHAPES if many(benchmark) else [(2, 2, 2, 2)]:
+    for length, batch, inputs, units in [tuple(shape(text).values()) for text in SHAPES] if many(benchmark) else [(2, 2, 2, 2)]:
         spec = SpeedSpec(cell="lstm", engine="scan", length=length, batch=batch, inputs=inputs, units=units, dtype=dtype, threads=threads)
         cell = suite.cell("lstm", units)
         assert difference(cell, ENGINES["scan"], inputs, CPU, getattr(torch, dtype)) <= TOLERANCE[getattr(torch, dtype)]
