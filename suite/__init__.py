@@ -2,7 +2,7 @@
 
 The public face, loaded when it is used:
 
-    cell, unroll, from_torch, to_torch, Refused     cells and the engines that run them
+    cell, unroll, stream, from_torch, to_torch      cells and the engines that run them; Refused is what they raise
     task, task_from, network, fit, gradient_flow    what is learnt, by what, the training loop, how far gradients reach
     Optimiser, run, load, save, score               learning rates, experiments from a notebook, weights on disk, on any task
     load_runs, curves, export                       records as data frames, and in the forms of other programs
@@ -18,6 +18,7 @@ FACE = {
     "task": "suite.catalogue",
     "task_from": "suite.tasks.given",
     "unroll": "suite.catalogue",
+    "stream": "suite.catalogue",
     "Cell": "suite.cells",
     "Refused": "suite.engines",
     "from_torch": "suite.engines",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
     from suite.cells import Cell
-    from suite.engines import Engine
+    from suite.engines import Engine, Stream
     from suite.tasks import Task
 
 DROPOUT = ("drop", "on", "each")  # what recurrent dropout adds to any cell's arguments
@@ -195,5 +195,34 @@ def unroll(
     return run(cell, params, x, state, engine=_engine_for(engine, cell, x), mask=mask, noise=noise)
 
 
-def _engine_for(name: str, of: Cell, x: Tensor) -> Engine:
-    return engine(name, of, x.device)
+def stream(cell: Cell, params: Mapping[str, Tensor], *, engine: str = "best", inputs: int | None = None) -> Stream:
+    """A cell one step at a time, the state kept by the caller: `y, state = step(x, state)`.
+
+    x       (R, B, inputs); (1, B, inputs) or (B, inputs) is shared by all replicas. B may change from step to step
+    state   what the step before returned, (R, B, width) each; missing states, and all where it is None, are at the cell's start
+    y       (R, B, units), and it is the first of the states returned: change neither in place where the other is still wanted
+    inputs  the width of x, where no weight tells it
+
+    The weights are copied and laid out once: a parameter that changes needs a new stream. No gradient is taken. Rows of
+    dropout are what they are on average; a cell with other noise is refused, as by an engine that cannot run it, in a
+    `suite.Refused`. The steps are those of `unroll` on the same engine; whether x is finite is not looked at.
+
+    >>> import torch
+    >>> gru = cell("gru", 4)
+    >>> params = {name: torch.zeros(1, *shape) for name, shape in gru.shapes(inputs=3).items()}
+    >>> step, state = stream(gru, params), None
+    >>> for x in torch.ones(5, 1, 3):
+    ...     y, state = step(x, state)
+    >>> y.shape, list(state)
+    (torch.Size([1, 1, 4]), ['h'])
+    """
+    from suite.engines import Stream
+
+    like = next(iter(params.values()), None)
+    return Stream(cell, params, _engine_for(engine, cell, like), inputs)
+
+
+def _engine_for(name: str, of: Cell, x: Tensor | None) -> Engine:
+    import torch
+
+    return engine(name, of, torch.device("cpu") if x is None else x.device)

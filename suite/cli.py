@@ -86,7 +86,7 @@ def _ended(carried: Any) -> int:
 @click.option("--engine", "engines", multiple=True, help="An engine. Repeatable.  [default: all but reference and rtrl]")
 @click.option("--shape", "shapes", multiple=True, metavar="T,B,I,U", help="Steps, batch, inputs, units. Repeatable.  [default: six shapes]")
 @click.option("--threads", "threads", multiple=True, type=int, help="Threads of every product. Repeatable.  [default: 1 and all cores]")
-@click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
+@click.option("--dtype", default="float32", show_default=True, help="float32, float64 or bfloat16.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--replicas", default=1, show_default=True, help="Models side by side in one call.")
 @click.option("--repeats", default=9, show_default=True, help="Repeats of every timing, taken in turn.")

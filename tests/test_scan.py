@@ -248,10 +248,9 @@ def test_more_pointers_than_there_is_room_for_are_refused():
         Case(cell).run()
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_refused(dtype):
-    with pytest.raises(Refused, match=f"engine 'scan' computes in float32 and float64, not in {dtype}: 'rnn'"):
-        Case(CELLS["rnn"](4), dtype=dtype).run()
+def test_half_precision_is_refused():
+    with pytest.raises(Refused, match=r"engine 'scan' computes in float32, float64 and bfloat16, not in torch\.float16: 'rnn'"):
+        Case(CELLS["rnn"](4), dtype=torch.float16).run()
 
 
 # cells with reductions, blocks, noise
@@ -399,6 +398,33 @@ def test_a_forward_pass_without_gradients_gives_the_bits_of_one_with(gaps):
                 plain = case.run()
             assert not plain[0].requires_grad
             same(plain, case.run())
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_inference_gives_the_bits_of_training_for_every_cell(name):
+    if SCAN.refuses(CELLS[name](5), CPU):
+        pytest.skip(f"'scan' refuses '{name}'")
+    case = Case(CELLS[name](5), length=3, replicas=2, batch=9, gaps=True, dtype=F32)
+    trained = [value.detach() for value in case.run()]
+    case.params, case.state = ({key: value.detach() for key, value in of.items()} for of in (case.params, case.state))
+    case.x = case.x.detach()
+    same(case.run(), trained)  # nothing requires a gradient
+    with torch.inference_mode():
+        same(case.run(), trained)
+
+
+@pytest.mark.parametrize("name", ["lstm-peephole", "gru-cho"])
+def test_inference_takes_memory_for_its_results_and_no_tape(name, monkeypatch):
+    asked = []
+    monkeypatch.setattr(buffers, "take", lambda elements, dtype: asked.append(elements) or torch.empty(elements, dtype=dtype))
+    case = Case(CELLS[name](33), length=50, replicas=2, batch=9, dtype=F32)
+    with torch.no_grad():
+        case.run()
+    row, states = 2 * 9 * 33, len(case.state)
+    assert sorted(asked, reverse=True) == [51 * row] + [2 * row] * (states - 1)  # outputs, and two slots for each other state
+    asked.clear()
+    case.run()
+    assert max(asked) >= 50 * row * 2, "a tape is no larger than that"
 
 
 def test_inference_mode_and_training_take_turns(monkeypatch):

@@ -119,7 +119,7 @@ MISTAKES = [
     (("--threads", "many"), "Invalid value for '--threads'"),
     (("--repeats", "0"), "repeats: must be 1 or more, not 0"),
     (("--replicas", "-1"), "replicas: must be 1 or more, not -1"),
-    (("--dtype", "float16"), "dtype: must be 'float32' or 'float64', not 'float16'"),
+    (("--dtype", "float16"), "dtype: must be 'float32', 'float64' or 'bfloat16', not 'float16'"),
     (("--device", "gpu"), "unknown device 'gpu'"),
 ]
 

@@ -2,6 +2,7 @@
 
 from suite.engines import hoisted, reference, rtrl, scan, vendor
 from suite.engines.engine import Engine, Refused
+from suite.engines.stream import Stream
 from suite.engines.torch_nn import from_torch, to_torch
 from suite.engines.unroll import unroll
 
@@ -13,4 +14,4 @@ BEST = ("scan", "vendor", "hoisted")
 # what `carrousel speed` times only where it is named: the definition, and the one whose cost grows with the square of the state
 UNTIMED = ("reference", "rtrl")
 
-__all__ = ["BEST", "ENGINES", "UNTIMED", "Engine", "Refused", "from_torch", "to_torch", "unroll"]
+__all__ = ["BEST", "ENGINES", "UNTIMED", "Engine", "Refused", "Stream", "from_torch", "to_torch", "unroll"]

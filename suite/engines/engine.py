@@ -15,6 +15,8 @@ Params = Mapping[str, Tensor]  # flat name -> (R, rows, columns)
 State = Mapping[str, Tensor]  # state -> (R, B, W)
 Noise = Mapping[str, Tensor]  # row -> (T or 1, R or 1, B, W)
 Unroll = Callable[[Cell, Params, Tensor, State, Tensor | None, Noise], tuple[Tensor, dict[str, Tensor]]]
+Step = Callable[[Tensor, list[Tensor]], list[Tensor]]  # x (R or 1, B, I) and all states (R, B, W) -> all states, no gradient
+Streams = Callable[[Cell, Params, int, Noise], Step]  # with the width of x; its arguments have been checked and change no more; noise (1, 1, 1, W) for every step
 
 
 class Refused(RuntimeError):
@@ -30,6 +32,8 @@ class Engine:
              -> (outputs (T, R, B, W), state after the last step); its arguments have been checked
     refuses  (cell, device) -> a sentence, or None where it runs
     prepare  (cell, dtype) -> what is made once for a cell (compiled code) is made now, not at the first unroll
+    stream   (cell, params, inputs, noise) -> a step whose weights are laid out; None: each is a sequence of one
+    instructions  what products of a dtype are made with here, where that is worth saying; else nothing
     by_width whether it may refuse a cell at one width and run the same equations at another
     """
 
@@ -37,6 +41,8 @@ class Engine:
     unroll: Unroll
     refuses: Callable[[Cell, torch.device], str | None] = lambda cell, device: None
     prepare: Callable[[Cell, torch.dtype], None] = lambda cell, dtype: None
+    stream: Streams | None = None
+    instructions: Callable[[torch.dtype], str] = lambda dtype: ""
     by_width: bool = False
 
 

@@ -37,7 +37,7 @@ class CPlan(Structure):
     """Everything about a cell that does not change from call to call."""
 
     _fields_ = [
-        *((name, c_long) for name in ("stages", "blocks", "sources", "states", "values", "extras", "columns", "row_columns", "weights", "biases")),
+        *((name, c_long) for name in ("stages", "blocks", "sources", "states", "values", "extras", "columns", "between", "row_columns", "weights", "biases")),
         ("forward", POINTER(CKernel)),
         ("reverse", POINTER(CKernel)),
         ("block", POINTER(CBlock)),
@@ -65,6 +65,7 @@ class CCall(Structure):
         *((name, c_long) for name in ("length", "replicas", "batch", "inputs", "threads", "kept")),
         *((name, CView) for name in ("x", "y", "mask", "dy")),
         ("tape", c_void_p),
+        ("packed", c_void_p),
         ("history", POINTER(CView)),
         ("noise", POINTER(CView)),
         *((name, Pointers) for name in ("tensors", "gradients", "d_last")),
@@ -87,6 +88,10 @@ class Plan:
     plan: CPlan
     forward: Any
     reverse: Any
+    step: Any
+    pack: Any
+    packed: Any
+    reference: Any  # to the C plan
     held: list[Any] = field(default_factory=list)  # what the C structures point at
 
 
@@ -126,6 +131,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
         ]
         return keep((CKernel * len(found))(*found))
 
+    loop.packed.restype = c_long
     described = []
     for name in sources:
         if name == "x":
@@ -136,7 +142,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
             described.append(CSource(2, tape.values.index(name), tape.graph.nodes[tape.graph.outputs["value", name]].width, tape.value[name], tape.value_stage(name), 1))
     stages = range(len(cell.table))
     plan = CPlan(
-        *(len(cell.table), len(blocks), len(sources), len(states), len(tape.values), len(extras), tape.columns, tape.row_columns, len(weights), len(biases)),
+        *(len(cell.table), len(blocks), len(sources), len(states), len(tape.values), len(extras), tape.columns, tape.between, tape.row_columns, len(weights), len(biases)),
         kernels([tape.forward(k) for k in stages], "forward"),
         kernels([tape.reverse(k) for k in stages], "reverse"),
         keep((CBlock * max(1, len(blocks)))(*blocks)),
@@ -146,7 +152,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
         keep(longs(list(cell.state.values()))),
         keep(longs(list(cell.extra.values()))),
     )
-    return Plan(cell, weights, biases, tape.columns, tape.noise, plan, loop.forward, loop.reverse, [*held, functions])
+    return Plan(cell, weights, biases, tape.columns, tape.noise, plan, loop.forward, loop.reverse, loop.step, loop.pack, loop.packed, ctypes.byref(plan), [*held, functions])
 
 
 def pointers(addresses: Sequence[int | None]) -> Any:

@@ -5,6 +5,7 @@ The loop is `native/loop.cpp`; docs/engine.md says how it works, what it refuses
 
 from __future__ import annotations
 
+import ctypes
 from functools import lru_cache
 from typing import Any
 
@@ -13,15 +14,16 @@ from torch import Tensor
 
 from suite.cells.cell import Cell
 from suite.engines import compiler, plan
-from suite.engines.engine import Engine, Noise, Params, Refused, State
+from suite.engines.engine import Engine, Noise, Params, Refused, State, Step
 from suite.engines.plan import Plan
 from suite.engines.recorder import Untraceable
 from suite.engines.sequence import Given, Sequence
+from suite.engines.stepper import Stepper
 from suite.engines.tape import Kernel, Tape
 from suite.engines.trace import trace
 
-REALS = {torch.float32: "float", torch.float64: "double"}
-LOOP = ("loop.h", "product.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
+REALS = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "float"}  # what states, functions and sums are kept in
+LOOP = ("loop.h", "product.h", "words.h", "tiles.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
 POINTERS = 64  # of one function, as `native/loop.cpp` has room for
 
 
@@ -51,17 +53,31 @@ def kernels(tape: Tape) -> list[Kernel]:
     return [made(stage) for made in (tape.forward, tape.reverse) for stage in range(len(tape.cell.table))]
 
 
+def loop(dtype: torch.dtype) -> ctypes.CDLL:
+    """The native loop for a dtype."""
+    halves = ["-DHALF"] if dtype == torch.bfloat16 else []
+    return compiler.library(compiler.source(*LOOP), f"-DREAL={REALS[dtype]}", *halves, *compiler.threads())
+
+
+def instructions(dtype: torch.dtype) -> str:
+    """What products of bfloat16 are made with here: `amx-bf16`, `avx512-bf16`, or `none`: operands are widened and multiplied as float32."""
+    if dtype != torch.bfloat16:
+        return ""
+    told = loop(dtype).instructions
+    told.restype = ctypes.c_char_p
+    return str(told().decode())
+
+
 @lru_cache(maxsize=256)
 def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
     """The plan of a cell, its functions and the loop compiled or found on disk."""
     if dtype not in REALS:
-        raise Refused(f"engine 'scan' computes in float32 and float64, not in {dtype}: '{cell.name}' is left to another engine")
+        raise Refused(f"engine 'scan' computes in float32, float64 and bfloat16, not in {dtype}: '{cell.name}' is left to another engine")
     tape = taped(cell)
     functions = "\n".join(kernel.function.text for kernel in kernels(tape))
-    loop = compiler.library(compiler.source(*LOOP), f"-DREAL={REALS[dtype]}", *compiler.threads())
     loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {REALS[dtype]};\n\n{functions}")
     try:
-        return plan.make(tape, inputs, loop, loaded)
+        return plan.make(tape, inputs, loop(dtype), loaded)
     except AttributeError as error:
         raise Refused(f"engine 'scan' cannot run '{cell.name}': what the C++ compiler '{compiler.name()}' made lacks a function ({error})") from None
 
@@ -95,7 +111,7 @@ class Scan(torch.autograd.Function):
 
 
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-    """The cell over time; see `Engine.unroll`."""
+    """The cell over time; see `Engine.unroll`. In bfloat16 the operands of products are that; all else is float32 until it is handed out."""
     made = planned(cell, xs.shape[-1], xs.dtype)
     states = list(made.cell.state)  # in the plan's order: an equal cell may have another
     tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)] + [state[name] for name in states]
@@ -127,4 +143,22 @@ def prepare(cell: Cell, dtype: torch.dtype) -> None:
     planned(cell, cell.takes or 1, dtype)
 
 
-ENGINE = Engine("scan", unroll, refuses, prepare)
+def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
+    """A step of the cell; see `Engine.stream`."""
+    like = next(iter(params.values()))
+    made = planned(cell, inputs, like.dtype)
+    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)]
+    step = Stepper(made, tensors, [noise[name] for name in made.noise], inputs, len(like), like.dtype)
+    theirs, ours = list(cell.state), list(made.cell.state)
+    if theirs == ours:
+        return step
+    there, back = [theirs.index(name) for name in ours], [ours.index(name) for name in theirs]
+
+    def turned(x: Tensor, states: list[Tensor]) -> list[Tensor]:
+        found = step(x, [states[k] for k in there])
+        return [found[k] for k in back]
+
+    return turned
+
+
+ENGINE = Engine("scan", unroll, refuses, prepare, stream, instructions)

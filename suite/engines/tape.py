@@ -61,7 +61,11 @@ class Tape:
         self.row_columns = self.columns | ALIGN  # an odd stride, so that rows do not meet in one set of a cache
         self.columns = 0
         self.value = {name: self._take(graph.nodes[graph.outputs["value", name]].width) for name in self.values}
-        self.slots = {n: self._take(graph.nodes[n].width) for n in self._stored()}
+        last = len(cell.table) - 1
+        stored = self._stored()
+        self.slots = {n: self._take(graph.nodes[n].width) for n in stored if self.made(n) < last}
+        self.between = self.columns  # what later stages read comes first
+        self.slots |= {n: self._take(graph.nodes[n].width) for n in stored if self.made(n) == last}
 
     def _take(self, width: int) -> int:
         start = self.columns

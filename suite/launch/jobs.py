@@ -12,6 +12,7 @@ from suite.launch.limits import USUAL, Limits
 from suite.launch.local import Job, Outcome, Pool
 from suite.launch.plan import seconds
 from suite.runs import Costs, Run, SpeedSpec, Timing, TrainSpec, Where
+from suite.training.group import BYTES
 from suite.training.preparing import prepares
 from suite.training.speed import Measured, spread
 
@@ -65,7 +66,7 @@ def timed(group: list[SpeedSpec], here: Where, limits: Limits = USUAL) -> list[R
             continue
         counted = describe.describe_cell(spec.cell, spec.units, spec.inputs)
         peaks = [o.value for o in weighed if o.job.about == spec.id and o.value is not None]
-        state = counted["state"] * (4 if spec.dtype == "float32" else 8)
+        state = counted["state"] * BYTES[spec.dtype]
         more = {"parameters": counted["parameters"], "multiply_adds": counted["multiply_adds"], "state_bytes": state, "peak_bytes": spread(peaks) if peaks else None}
         costs = found.model_copy(update=more | prepared(spec))
         runs.append(Run(id=spec.id, spec=spec, status="done", costs=costs, where=there))

@@ -73,7 +73,7 @@ def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "engine": run.spec.engine,
             "numbers": [cell(found[name], unit) for name, unit in columns.values()],
             "counts": [counted(run.costs.parameters), counted(run.costs.multiply_adds), counted(run.costs.state_bytes)],
-            "difference": ", ".join(f"{off:.0e} in {dtype}" for dtype, off in run.costs.difference.items()) or "not recorded",
+            "difference": ", ".join([*(f"{off:.0e} in {dtype}" for dtype, off in run.costs.difference.items()), *filter(None, [run.costs.instructions])]) or "not recorded",
         }
         for run, found in ((run, measured(run)) for run in runs)
     ]

@@ -148,7 +148,8 @@ def _row(run: Run) -> dict[str, Any]:
     s, costs = run.spec, run.costs
     row: dict[str, Any] = {"id": run.id, "cell": s.cell, "engine": s.engine, **shape_of(run)._asdict(), "status": run.status, "n": costs.step.n if costs.step else 0}
     row |= {name: getattr(costs, name) for name in ("parameters", "multiply_adds", "state_bytes", "training_flops")} | {"own_torch_layer": own(run)}
-    row |= {f"difference_{dtype}": costs.difference.get(dtype) for dtype in ("float64", "float32")}
+    row |= {f"difference_{dtype}": costs.difference.get(dtype) for dtype in ("float64", "float32", "bfloat16")}
+    row["instructions"] = costs.instructions
     for name, timing in measured(run).items():
         row |= {name: timing and timing.median, f"{name}_low": timing and timing.low, f"{name}_high": timing and timing.high}
     return row | {"torch": run.where.versions.get("torch"), "commit": run.where.commit}

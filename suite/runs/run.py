@@ -61,7 +61,8 @@ class Costs(Frozen):
     for a gradient. `training_flops` are the operations of a step's matrix products, `product_peak` the most of them a
     second that a product of square matrices got in the same process. `compile` and `warm` are seconds until an engine's
     code stands ready, without and with its cache. `difference` is the proof of agreement: dtype -> the largest relative
-    difference from the reference, found in the timing process itself before it timed.
+    difference from the reference, found in the timing process itself before it timed. `instructions` names those that
+    multiplied bfloat16 (`amx-bf16`, `avx512-bf16`, or `none` where it was done in float32).
     """
 
     parameters: Count | None = None
@@ -79,6 +80,7 @@ class Costs(Frozen):
     compile: Timing | None = None
     warm: Timing | None = None
     difference: dict[str, Amount] = Field(default_factory=dict)
+    instructions: str = ""
 
 
 def _sealed_too(schema: dict[str, Any]) -> None:

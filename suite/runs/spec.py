@@ -59,7 +59,6 @@ class Base(Frozen):
     units: Positive = 32
     engine: str = "hoisted"
     device: str = "cpu"
-    dtype: Literal["float32", "float64"] = "float32"
     threads: Positive = 1
 
     @property
@@ -90,6 +89,7 @@ class TrainSpec(Base):
     """
 
     kind: Literal["train"] = "train"
+    dtype: Literal["float32", "float64"] = "float32"
     task: str
     task_version: Count = 0
     data: str = ""
@@ -121,6 +121,7 @@ class SpeedSpec(Base):
     """One timing: a training step and a forward pass of a cell at a shape, and the peak memory of a step."""
 
     kind: Literal["speed"] = "speed"
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
     length: Positive = 100
     batch: Positive = 32
     inputs: Positive = 8

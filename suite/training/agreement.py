@@ -9,22 +9,25 @@ from suite.cells import Cell
 from suite.engines import ENGINES, Engine, unroll
 
 SMALL = 1e-6
-TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 2.0**-4}  # bfloat16 rounds by 2^-9 at every product of five steps
 
 
 def difference(cell: Cell, engine: Engine, inputs: int, device: torch.device, dtype: torch.dtype = torch.float64) -> float:
-    """The largest difference from the reference in float64, relative to the largest value of each result; not a number if one is."""
-    ours, theirs = _results(cell, engine, inputs, device, dtype), _results(cell, ENGINES["reference"], inputs, device, torch.float64)
+    """The largest difference from the reference in float64, relative to the largest value of each result; not a number if one is.
+
+    Both are given the same values, those of `dtype`: what is compared is arithmetic.
+    """
+    ours, theirs = (_results(cell, one, inputs, device, dtype, of) for one, of in ((engine, dtype), (ENGINES["reference"], torch.float64)))
     floor = SMALL * torch.stack([b.abs().max() for b in theirs]).max()  # a gradient that is zero but for rounding is compared with the others
     return float(torch.stack([(a - b).abs().max() / torch.maximum(b.abs().max(), floor) for a, b in zip(ours, theirs, strict=True)]).max())
 
 
-def _results(cell: Cell, engine: Engine, inputs: int, device: torch.device, dtype: torch.dtype) -> list[Tensor]:
+def _results(cell: Cell, engine: Engine, inputs: int, device: torch.device, drawn: torch.dtype, dtype: torch.dtype) -> list[Tensor]:
     """Outputs, states and the gradients of a loss that weighs every entry differently; two replicas, five steps."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
-        return (torch.rand(*shape, generator=generator, dtype=torch.float64) - 0.5).to(device, dtype).requires_grad_()
+        return (torch.rand(*shape, generator=generator, dtype=torch.float64) - 0.5).to(drawn).to(device, dtype).requires_grad_()
 
     params = {name: draw(2, *shape) for name, shape in cell.shapes(inputs).items()}
     state = {name: draw(2, 3, width) for name, width in cell.state.items()}

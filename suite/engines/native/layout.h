@@ -1,19 +1,34 @@
 // Where everything is: memory of a call, weights as the products want them, who does what.
 #pragma once
 #include <cstring>
+#include <type_traits>
 
 #include "loop.h"
 #include "product.h"
 #include "team.h"
+#include "tiles.h"
+#include "words.h"
 
 namespace {
 
 using T = REAL;
+#ifdef HALF
+using W = Word;  // operands of products
+#else
+using W = T;
+#endif
+constexpr bool WORDS = !std::is_same_v<T, W>;
+static_assert(!WORDS || sizeof(W) == sizeof(T), "both stand in the same memory");
 constexpr long GROUP = 8;         // rows whose share of an extra's gradient is summed at once; panels are whole groups
 constexpr long PANEL = 32;        // rows that go through the sequence together, at most; twice as many where all threads work on them
 constexpr long CACHE = 1 << 19;   // bytes of a core's own cache that weights or sums may fill
 
 long padded(long width) { return (width + Vector<T>::lanes - 1) / Vector<T>::lanes * Vector<T>::lanes; }
+// how many operands a sum over so many numbers has
+long deep(long width) {
+  const long words = WORDS ? (width + 1) / 2 : width;
+  return (words + DEEP - 1) / DEEP * DEEP;
+}
 T* at(const View& v, long t, long r, long b) { return (T*)v.data + t * v.time + r * v.replica + b * v.row; }
 
 // one of several threads that do something together
@@ -39,15 +54,34 @@ void transpose(T* to, long to_row, const T* from, long from_row, long rows, long
         for (long l = j; l < std::min(j + 16, rows); ++l) to[i * to_row + l] = from[l * from_row + i];
 }
 
+// c(i, j) = start(i, j) + sum of terms; see `product.h`
+void multiply(long rows, long from, long to, const Term<W>* terms, long count, T* c, long c_row, const T* start, long start_row) {
+#ifdef TILES
+  if (tiles_granted()) return tile_product(rows, from, to, terms, count, c, c_row, start, start_row);
+#endif
+  product<T, W>(rows, from, to, terms, count, c, c_row, start, start_row);
+}
+
 struct Loop {
   const Plan& plan;
   const Call& call;
   std::vector<long> packed, turned, summed, bias, owner;  // where each link's matrices start in a replica's share of memory
   long packed_size = 0, turned_size = 0, summed_size = 0, bias_size = 0;
+  std::vector<long> heard, felt;  // where the operands of each source, and of the derivatives of each block, start in a row of words
+  long heard_size = 0, felt_size = 0, widths = 0;
   long panels;
   bool together;  // whether all threads work on one panel, each on some columns: where the weights are too large to be read by each of them
 
   Loop(const Plan& plan, const Call& call) : plan(plan), call(call) {
+    for (long s = 0; s < plan.sources && WORDS; ++s) {
+      heard.push_back(heard_size);
+      heard_size += deep(plan.source[s].width);
+      widths += plan.source[s].width;
+    }
+    for (long n = 0; n < plan.blocks && WORDS; ++n) {
+      felt.push_back(felt_size);
+      felt_size += deep(plan.block[n].columns);
+    }
     for (long n = 0; n < plan.blocks; ++n) {
       const Block& block = plan.block[n];
       const long columns = padded(block.columns);
@@ -59,8 +93,8 @@ struct Loop {
         packed.push_back(packed_size);
         turned.push_back(turned_size);
         summed.push_back(summed_size);
-        packed_size += width * columns;
-        turned_size += block.columns * padded(width);
+        packed_size += deep(width) * columns;
+        turned_size += deep(block.columns) * padded(width);
         summed_size += width * columns;
       }
     }
@@ -88,19 +122,40 @@ struct Loop {
     return most;
   }
 
-  T* tape(long t, long r, long b) const { return (T*)call.tape + (((call.kept ? t : 0) * call.replicas + r) * call.batch + b) * plan.columns; }
+  T* tape(long t, long r, long b) const { return (T*)call.tape + ((t * call.replicas + r) * call.batch + b) * plan.columns; }
   T* state(long s, long t, long r, long b) const { return at(call.history[s], call.history[s].element ? t : t & 1, r, b); }
   bool valid(long t, long r, long b) const { return !call.mask.data || ((const bool*)call.mask.data)[t * call.mask.time + r * call.mask.replica + b]; }
 
-  // where a source's rows stand at a step, and how far apart
-  std::pair<T*, long> source(const Source& from, long t, long r, long b) const {
+  // where a source's rows stand at a step, and how far apart; `between`: a panel's values where no tape is kept
+  std::pair<T*, long> source(const Source& from, long t, long r, long b, T* between = nullptr) const {
     if (from.kind == FROM_X) return {at(call.x, t, r, b), call.x.row};
     if (from.kind == FROM_STATE) return {state(from.number, t, r, b), plan.state_widths[from.number]};
-    return {tape(t, r, b) + from.column, plan.columns};
+    return between ? std::pair<T*, long>(between + from.column, plan.between) : std::pair<T*, long>(tape(t, r, b) + from.column, plan.columns);
   }
 
   // weights of a link as panels of columns, k after k; `turn`: as panels of its source's columns
-  void pack(T* to, long link, long r, bool turn) const {
+  void pack(W* to, long link, long r, bool turn) const {
+    if constexpr (!WORDS) {
+      lay((T*)to, link, r, turn);
+    } else {
+      const long width = plan.source[plan.links[link]].width, sums = plan.block[owner[link]].columns;
+      const long columns = padded(turn ? width : sums), depth = turn ? sums : width;
+      static thread_local std::vector<T> room;
+      room.resize(columns * depth);
+      lay(room.data(), link, r, turn);
+      for (long p = 0; p < columns; p += Vector<T>::tile) {
+        const long wide = std::min(Vector<T>::tile, columns - p);
+        const T* from = room.data() + p * depth;
+        W* const panel = to + p * deep(depth);
+        for (long k = 0; k < deep(depth); ++k) {
+          if (2 * k < depth) pair_rows(panel + k * wide, from + 2 * k * wide, 2 * k + 1 < depth ? from + (2 * k + 1) * wide : nullptr, wide);
+          else std::memset(panel + k * wide, 0, sizeof(W) * wide);
+        }
+      }
+    }
+  }
+
+  void lay(T* to, long link, long r, bool turn) const {
     const Block& block = plan.block[owner[link]];
     const Source& from = plan.source[plan.links[link]];
     const long K = from.width;

@@ -9,20 +9,23 @@ namespace {
 // memory of a gang: threads that bring one replica back together
 struct Room {
   long steps;
-  T *turned, *sums, *bias, *extra, *rows;
+  W* turned;
+  T *sums, *bias, *extra, *rows;
   long groups, extra_size = 0;
   std::vector<std::vector<T>> carried;
+  std::vector<Halves> halves;  // one
 
   Room(const Loop& loop, std::vector<T>& memory)
       : steps(std::min(loop.call.length, std::max<long>(1, loop.depth() / loop.call.batch))), groups((loop.call.batch + GROUP - 1) / GROUP) {
     for (long e = 0; e < loop.plan.extras; ++e) extra_size += groups * loop.plan.extra_widths[e];
-    const size_t size = loop.turned_size + loop.summed_size + loop.bias_size + extra_size + steps * loop.call.batch * loop.plan.row_columns + Vector<T>::tile;
+    const size_t size = loop.turned_size + loop.summed_size + loop.bias_size + extra_size + steps * loop.call.batch * loop.plan.row_columns + Halves::size(loop, steps) + Vector<T>::tile;
     if (memory.size() < size) memory.resize(size);
-    turned = memory.data();
-    sums = turned + loop.turned_size;
+    turned = (W*)memory.data();
+    sums = memory.data() + loop.turned_size;
     bias = sums + loop.summed_size;
     extra = bias + loop.bias_size;
     rows = extra + extra_size;
+    halves.emplace_back(loop, steps, rows + steps * loop.call.batch * loop.plan.row_columns);
     carried.resize(loop.panels);
   }
 };
@@ -47,7 +50,11 @@ void reverse_replica(const Loop& loop, const std::vector<Piece>& pieces, Room& r
     const long from = std::max<long>(0, to - room.steps);
     for (Carried& panel : carried) reverse_panel(loop, room.turned, panel, from, to, all);
     part.meet();
-    weigh(loop, r, room.rows, from, to, pieces.data() + begin, pieces.data() + end, room.sums, room.bias);
+    if constexpr (WORDS) {
+      room.halves[0].fill(room.rows, r, from, to, part);
+      part.meet();
+    }
+    weigh(loop, r, room.rows, room.halves[0], from, to, pieces.data() + begin, pieces.data() + end, room.sums, room.bias);
     part.meet();
   }
   for (long k = begin; k < end; ++k) deliver(loop, r, pieces[k], room.sums, room.bias);
@@ -64,30 +71,65 @@ void reverse_replica(const Loop& loop, const std::vector<Piece>& pieces, Room& r
 
 }  // namespace
 
+// elements that the packed weights of a call take
+extern "C" long packed(const Plan* plan, const Call* call) {
+  const Loop loop(*plan, *call);
+  return call->replicas * (loop.packed_size + loop.bias_size);
+}
+
+// packs one replica's weights and biases, or a share of them
+void pack_all(const Loop& loop, W* packed, Team& team, long member) {
+  const long replicas = loop.call.replicas, links = loop.packed.size();
+  T* const bias = (T*)(packed + replicas * loop.packed_size);
+  team.share(0, replicas * links, [&](long task) { loop.pack(packed + task / links * loop.packed_size + loop.packed[task % links], task % links, task / links, false); });
+  for (long r = 0; r < replicas && member == 0; ++r)
+    for (long n = 0; n < loop.plan.blocks; ++n) loop.pack_bias(bias + r * loop.bias_size + loop.bias[n], loop.plan.block[n], r);
+}
+
+// packs the weights once for many calls
+extern "C" void pack(const Plan* plan, const Call* call) {
+  const Loop loop(*plan, *call);
+  Team team(1);
+  pack_all(loop, (W*)call->packed, team, 0);
+}
+
 extern "C" void forward(const Plan* plan, const Call* call) {
   const Loop loop(*plan, *call);
   static thread_local std::vector<T> memory;  // stays for the next call
-  const long replicas = call->replicas, links = loop.packed.size(), wide = (loop.rows() + GROUP) * plan->row_columns;
-  const size_t size = replicas * (loop.packed_size + loop.bias_size) + call->threads * wide;
+  const long replicas = call->replicas, own = call->packed ? 0 : replicas * (loop.packed_size + loop.bias_size), wide = Desk::size(loop);
+  const size_t size = own + call->threads * wide;
   if (memory.size() < size) memory.resize(size);
-  T *packed = memory.data(), *bias = packed + replicas * loop.packed_size, *before = bias + replicas * loop.bias_size;
+  W* packed = call->packed ? (W*)call->packed : (W*)memory.data();
+  T *bias = (T*)(packed + replicas * loop.packed_size), *room = memory.data() + own;
   Team team(call->threads);
   team.run([&](long member) {
-    team.share(0, replicas * links, [&](long task) { loop.pack(packed + task / links * loop.packed_size + loop.packed[task % links], task % links, task / links, false); });
+    if (own) pack_all(loop, packed, team, member);
+    void** const start = call->tensors + plan->weights + plan->biases + plan->extras;
     for (long s = 0; s < plan->states && member == 0; ++s)
-      std::memcpy(loop.state(s, 0, 0, 0), call->tensors[plan->weights + plan->biases + plan->extras + s], sizeof(T) * replicas * call->batch * plan->state_widths[s]);
-    for (long r = 0; r < replicas && member == 0; ++r)
-      for (long n = 0; n < plan->blocks; ++n) loop.pack_bias(bias + r * loop.bias_size + loop.bias[n], plan->block[n], r);
+      if (start[s]) std::memcpy(loop.state(s, 0, 0, 0), start[s], sizeof(T) * replicas * call->batch * plan->state_widths[s]);
     team.meet();
     const auto panel = [&](long task, const Part& part) {
       const long r = task / loop.panels, p = task % loop.panels;
-      forward_panel(loop, packed + r * loop.packed_size, bias + r * loop.bias_size, r, loop.begin(p), loop.begin(p + 1), before + (part.members > 1 ? 0 : member * wide), part);
+      forward_panel(loop, packed + r * loop.packed_size, bias + r * loop.bias_size, r, loop.begin(p), loop.begin(p + 1), Desk(loop, room + (part.members > 1 ? 0 : member * wide), room + member * wide), part);
     };
     if (loop.together)
       for (long task = 0; task < replicas * loop.panels; ++task) panel(task, {&team, member, team.members});
     else
       team.share(1, replicas * loop.panels, [&](long task) { panel(task, {}); });
+    release_tiles();
   });
+}
+
+// one step; at: x, every state before it, every state after it
+extern "C" void step(const Plan* plan, const Call* call, void** at) {
+  Call mine = *call;
+  std::vector<View> history(call->history, call->history + plan->states);
+  mine.x.data = at[0], mine.history = history.data();
+  for (long s = 0; s < plan->states; ++s) {
+    history[s].data = at[1 + s];
+    history[s].time = (T*)at[1 + plan->states + s] - (T*)at[1 + s];
+  }
+  forward(plan, &mine);
 }
 
 extern "C" void reverse(const Plan* plan, const Call* call) {
@@ -107,5 +149,19 @@ extern "C" void reverse(const Plan* plan, const Call* call) {
       team.share(0, call->replicas, [&](long r) { reverse_replica(loop, pieces, room[member], r, {}); });
     else
       for (long r = 0; r < call->replicas; ++r) reverse_replica(loop, pieces, room[0], r, {&team, member, team.members});
+    release_tiles();
   });
+}
+
+// what the products of bfloat16 are made with
+extern "C" const char* instructions() {
+#ifdef EMULATED
+  if (tiles_granted()) return "emulated tiles";
+#endif
+  if (tiles_granted()) return "amx-bf16";
+#if defined(__AVX512BF16__)
+  return "avx512-bf16";
+#else
+  return "none";
+#endif
 }

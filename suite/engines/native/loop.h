@@ -26,7 +26,7 @@ struct Source {
 };
 
 struct Plan {
-  long stages, blocks, sources, states, values, extras, columns, row_columns, weights, biases;
+  long stages, blocks, sources, states, values, extras, columns, between, row_columns, weights, biases;  // between: columns of the tape that a later stage reads
   const Kernel *forward, *reverse;
   const Block* block;
   const long *links, *row_widths;
@@ -43,10 +43,11 @@ struct Call {
   long length, replicas, batch, inputs, threads;
   long kept;           // whether the tape and all states are kept for the reverse
   View x, y, mask, dy; // mask of bytes; data null: none. Without a mask y is the history of the first state
-  void* tape;          // (length or 1, replicas, batch, columns)
+  void* tape;          // (length, replicas, batch, columns) where it is kept
+  void* packed;        // weights that `pack` has put here before; null: packed at every call
   View* history;       // each state before step 0, 1 ... length; element 0: two slots in turn
   View* noise;
-  void **tensors;      // weights, biases and extras (replicas, rows, columns), then the states at the start (replicas, batch, width)
+  void **tensors;      // weights, biases and extras (replicas, rows, columns), then the states at the start (replicas, batch, width), null where a history has them
   void **gradients;    // of all of them
   void **d_last;       // of the last states; null: zero
   void* d_x;           // (length, replicas, batch, inputs) or null: not wanted

@@ -12,6 +12,7 @@ struct Carried {
   std::vector<long> wide, value_wide;
   T* x;
   long x_wide = padded(loop.call.inputs);
+  W* words;      // the same of one step as operands
   T* rows;       // derivatives of the pre-activations of some steps, (steps, batch, row_columns)
   long from = 0; // the first of these steps
 
@@ -20,7 +21,7 @@ struct Carried {
     for (long s = 0; s < plan.states; ++s) wide.push_back(padded(plan.state_widths[s]));
     for (long s = 0; s < plan.sources; ++s)
       if (plan.source[s].kind == FROM_VALUE) value_wide.resize(std::max<size_t>(value_wide.size(), plan.source[s].number + 1)), value_wide[plan.source[s].number] = padded(plan.source[s].width);
-    long size = x_wide;
+    long size = x_wide + loop.felt_size;
     for (long w : wide) size += 2 * w;
     for (long w : value_wide) size += w;
     if (part.member == 0) memory.assign(size * (last - first), T(0));
@@ -30,6 +31,7 @@ struct Carried {
     for (long w : wide) seed.push_back(take(w)), old.push_back(take(w));
     for (long w : value_wide) value.push_back(take(w));
     x = take(x_wide);
+    words = (W*)take(loop.felt_size);
     for (long s = 0; s < plan.states && part.member == 0; ++s)
       for (long b = first; b < last && loop.call.d_last[s]; ++b)
         std::memcpy(seed[s] + (b - first) * wide[s], (T*)loop.call.d_last[s] + (r * loop.call.batch + b) * plan.state_widths[s], sizeof(T) * plan.state_widths[s]);
@@ -40,14 +42,29 @@ struct Carried {
 
 using Run = void (*)(long, const long*, T* const*, const long*);
 
-void invoke(const Loop& loop, const Kernel& kernel, long t, long r, long first, long b, long rows, const Carried* carried, T* before) {
+// memory of a panel's way through the sequence: its pre-activations, and what a stage leaves for later ones; without a tape
+// what only the reverse would ask for is written over and over in one row
+struct Desk {
+  T *before, *between, *once;
+  W* words;  // operands of a stage's products
+
+  static long size(const Loop& loop) { return (loop.rows() + GROUP) * (loop.plan.row_columns + loop.plan.between + loop.heard_size) + loop.plan.columns; }
+  Desk(const Loop& loop, T* shared, T* own)
+      : before(shared), between(before + (loop.rows() + GROUP) * loop.plan.row_columns), once(own + size(loop) - loop.plan.columns), words((W*)(between + (loop.rows() + GROUP) * loop.plan.between)) {}
+};
+
+void invoke(const Loop& loop, const Kernel& kernel, long t, long r, long first, long b, long rows, const Carried* carried, const Desk* desk) {
   const Plan& plan = loop.plan;
   T* pointers[64];
   long steps[64];
   for (long k = 0; k < kernel.count; ++k) {
     const long n = kernel.numbers[k], off = b - first;
     switch (kernel.kinds[k]) {
-      case TAPE: pointers[k] = loop.tape(t, r, b) + n, steps[k] = plan.columns; break;
+      case TAPE:
+        if (loop.call.kept) pointers[k] = loop.tape(t, r, b) + n, steps[k] = plan.columns;
+        else if (n < plan.between) pointers[k] = desk->between + off * plan.between + n, steps[k] = plan.between;
+        else pointers[k] = desk->once + n, steps[k] = 0;
+        break;
       case OLD: pointers[k] = loop.state(n, t, r, b), steps[k] = plan.state_widths[n]; break;
       case NEW: pointers[k] = loop.state(n, t + 1, r, b), steps[k] = plan.state_widths[n]; break;
       case EXTRA: pointers[k] = (T*)loop.call.tensors[plan.weights + plan.biases + n] + r * plan.extra_widths[n], steps[k] = 0; break;
@@ -56,7 +73,7 @@ void invoke(const Loop& loop, const Kernel& kernel, long t, long r, long first, 
       case SEED: pointers[k] = carried->seed[n] + off * carried->wide[n], steps[k] = carried->wide[n]; break;
       case SEED_VALUE: pointers[k] = carried->value[n] + off * carried->value_wide[n], steps[k] = carried->value_wide[n]; break;
       case D_OLD: pointers[k] = carried->old[n] + off * carried->wide[n], steps[k] = carried->wide[n]; break;
-      case ROW: pointers[k] = before + off * plan.row_columns + n, steps[k] = plan.row_columns; break;
+      case ROW: pointers[k] = desk->before + off * plan.row_columns + n, steps[k] = plan.row_columns; break;
       case D_ROW: pointers[k] = carried->row(t, b) + n, steps[k] = plan.row_columns; break;
       case D_EXTRA: pointers[k] = carried->extra[n] + b / GROUP * plan.extra_widths[n], steps[k] = 0; break;
       default: pointers[k] = carried->x + off * carried->x_wide, steps[k] = carried->x_wide;
@@ -90,11 +107,19 @@ bool any(const Loop& loop, long t, long r, long first, long last) {
   return false;
 }
 
-// a panel's way through the sequence; `before`: room for its pre-activations, which stay in cache
-void forward_panel(const Loop& loop, const T* packed, const T* bias, long r, long first, long last, T* before, const Part& part) {
+// whether a stage multiplies a source
+bool hears(const Plan& plan, long stage, long source) {
+  for (long n = 0; n < plan.blocks; ++n)
+    for (long l = 0; l < plan.block[n].links && plan.block[n].stage == stage; ++l)
+      if (plan.links[plan.block[n].link + l] == source) return true;
+  return false;
+}
+
+// a panel's way through the sequence
+void forward_panel(const Loop& loop, const W* packed, const T* bias, long r, long first, long last, const Desk& desk, const Part& part) {
   const Plan& plan = loop.plan;
   const Call& call = loop.call;
-  std::vector<Term<T>> terms(plan.sources);
+  std::vector<Term<W>> terms(plan.sources);
   auto [begin, end] = part.of(last - first, GROUP);  // rows of this part
   begin += first, end += first;
   for (long t = 0; t < call.length; ++t) {
@@ -104,26 +129,40 @@ void forward_panel(const Loop& loop, const T* packed, const T* bias, long r, lon
       for (long s = 0; s < plan.states; ++s) fetch_to_write(loop.state(s, t + 2, r, begin), sizeof(T) * (end - begin) * plan.state_widths[s]);
     }
     for (long k = 0; k < plan.stages && some; ++k) {
+      if constexpr (WORDS) {
+        for (long s = 0; s < plan.sources; ++s) {
+          if (!hears(plan, k, s)) continue;
+          const auto [a, row] = loop.source(plan.source[s], t, r, first, call.kept ? nullptr : desk.between);
+          for (long b = begin - first; b < end - first; ++b) pair_columns(desk.words + b * loop.heard_size + loop.heard[s], a + b * row, plan.source[s].width, deep(plan.source[s].width));
+        }
+        part.meet();
+      }
       for (long n = 0; n < plan.blocks; ++n) {
         const Block& block = plan.block[n];
         if (block.stage != k) continue;
         for (long l = 0; l < block.links; ++l) {
           const Source& from = plan.source[plan.links[block.link + l]];
-          const auto [a, row] = loop.source(from, t, r, first);
-          terms[l] = {a, row, 1, packed + loop.packed[block.link + l], from.width, 0, from.width};
+          const W* const weights = packed + loop.packed[block.link + l];
+          const long depth = deep(from.width);
+          if constexpr (WORDS) {
+            terms[l] = {desk.words + loop.heard[plan.links[block.link + l]], loop.heard_size, 1, weights, depth, 0, depth};
+          } else {
+            const auto [a, row] = loop.source(from, t, r, first, call.kept ? nullptr : desk.between);
+            terms[l] = {(const W*)a, row, 1, weights, depth, 0, depth};
+          }
         }
         const auto [from, to] = part.of(padded(block.columns), Vector<T>::tile);
-        product<T>(last - first, from, to, terms.data(), block.links, before + block.column, plan.row_columns, block.bias < 0 ? nullptr : bias + loop.bias[n], 0);
+        multiply(last - first, from, to, terms.data(), block.links, desk.before + block.column, plan.row_columns, block.bias < 0 ? nullptr : bias + loop.bias[n], 0);
       }
       part.meet();
-      runs(loop, t, r, begin, end, false, [&](long b, long rows) { invoke(loop, plan.forward[k], t, r, first, b, rows, nullptr, before); });
+      runs(loop, t, r, begin, end, false, [&](long b, long rows) { invoke(loop, plan.forward[k], t, r, first, b, rows, nullptr, &desk); });
       if (k + 1 < plan.stages) part.meet();
     }
     for (long b = begin; b < end && call.mask.data; ++b) {
       const bool valid = loop.valid(t, r, b);
       T* y = at(call.y, t, r, b);
       if (!valid) {
-        std::memset(loop.tape(t, r, b), 0, sizeof(T) * plan.columns);  // its derivatives, too
+        if (call.kept) std::memset(loop.tape(t, r, b), 0, sizeof(T) * plan.columns);  // its derivatives, too
         for (long s = 0; s < plan.states; ++s) std::memcpy(loop.state(s, t + 1, r, b), loop.state(s, t, r, b), sizeof(T) * plan.state_widths[s]);
         std::memset(y, 0, sizeof(T) * plan.state_widths[0]);
       } else {
@@ -151,11 +190,11 @@ void add_dy(const Loop& loop, Carried& carried, long t, long r, long first, long
 }
 
 // a panel's way back through the steps [from, to)
-void reverse_panel(const Loop& loop, const T* turned, Carried& carried, long from, long to, const Part& part) {
+void reverse_panel(const Loop& loop, const W* turned, Carried& carried, long from, long to, const Part& part) {
   const Plan& plan = loop.plan;
   const Call& call = loop.call;
   const long r = carried.r, first = carried.first, last = carried.last, rows = last - first;
-  std::vector<Term<T>> terms(plan.blocks);
+  std::vector<Term<W>> terms(plan.blocks);
   auto [begin, end] = part.of(rows, GROUP);  // rows of this part
   begin += first, end += first;
   carried.from = from;
@@ -167,10 +206,13 @@ void reverse_panel(const Loop& loop, const T* turned, Carried& carried, long fro
       for (long l = 0; l < plan.block[n].links; ++l)
         if (plan.links[plan.block[n].link + l] == s) {
           const Block& block = plan.block[n];
-          terms[count++] = {carried.row(t, first) + block.column, plan.row_columns, 1, turned + loop.turned[block.link + l], block.columns, 0, block.columns};
+          const W* const weights = turned + loop.turned[block.link + l];
+          const long depth = deep(block.columns);
+          if constexpr (WORDS) terms[count++] = {carried.words + loop.felt[n], loop.felt_size, 1, weights, depth, 0, depth};
+          else terms[count++] = {(const W*)carried.row(t, first) + block.column, plan.row_columns, 1, weights, depth, 0, depth};
         }
     const auto [from, to] = part.of(padded(plan.source[s].width), Vector<T>::tile);
-    product<T>(rows, from, to, terms.data(), count, onto, wide, add ? onto : nullptr, wide);
+    multiply(rows, from, to, terms.data(), count, onto, wide, add ? onto : nullptr, wide);
   };
 
   for (long t = to - 1; t >= from; --t) {
@@ -188,6 +230,11 @@ void reverse_panel(const Loop& loop, const T* turned, Carried& carried, long fro
           if (plan.source[s].kind == FROM_VALUE && plan.source[s].stage == k) back(s, t, carried.value[plan.source[s].number], carried.value_wide[plan.source[s].number], false);
         if (k + 1 < plan.stages) part.meet();
         runs(loop, t, r, begin, end, plan.extras > 0, [&](long b, long count) { invoke(loop, plan.reverse[k], t, r, first, b, count, &carried, nullptr); });
+        for (long n = 0; n < plan.blocks && WORDS; ++n)
+          if constexpr (WORDS) {
+            const Block& block = plan.block[n];
+            for (long b = begin; b < end && block.stage == k; ++b) pair_columns(carried.words + (b - first) * loop.felt_size + loop.felt[n], carried.row(t, b) + block.column, block.columns, deep(block.columns));
+          }
         part.meet();
       }
       for (long s = 0; s < plan.sources; ++s) {

@@ -4,14 +4,19 @@
 #include <vector>
 
 #if defined(__AVX512F__)
-constexpr int BYTES = 64, ROWS = 6, COLUMNS = 4;
+#define BYTES_OF_VECTOR 64
+constexpr int ROWS = 6, COLUMNS = 4;
 #elif defined(__aarch64__)
-constexpr int BYTES = 16, ROWS = 6, COLUMNS = 4;
+#define BYTES_OF_VECTOR 16
+constexpr int ROWS = 6, COLUMNS = 4;
 #elif defined(__AVX__)
-constexpr int BYTES = 32, ROWS = 6, COLUMNS = 2;
+#define BYTES_OF_VECTOR 32
+constexpr int ROWS = 6, COLUMNS = 2;
 #else
-constexpr int BYTES = 16, ROWS = 6, COLUMNS = 2;
+#define BYTES_OF_VECTOR 16
+constexpr int ROWS = 6, COLUMNS = 2;
 #endif
+constexpr int BYTES = BYTES_OF_VECTOR;
 
 template <class T> struct Vector {
   typedef T whole __attribute__((vector_size(BYTES)));
@@ -20,20 +25,30 @@ template <class T> struct Vector {
   static constexpr long tile = COLUMNS * lanes;
 };
 
+// how operands are multiplied and added to sums: vectors of the type itself, or of words (`words.h`)
+template <class T, class W> struct Operand;
+template <class T> struct Operand<T, T> {
+  typedef typename Vector<T>::whole Whole;
+  typedef typename Vector<T>::loose Loose;
+  static Whole spread(T a) { return Whole{} + a; }
+  static void add(Whole& sum, Whole x, Whole w) { sum += x * w; }
+};
+
 // a(i, k) b(k, j), summed over k: a at a[i * a_row + k * a_step], b at b[j * b_column + k * b_step].
 // Packed b has b_step 0: its panels of `tile` columns follow each other, each k after k.
-template <class T> struct Term {
-  const T* a;
+template <class W> struct Term {
+  const W* a;
   long a_row, a_step;
-  const T* b;
+  const W* b;
   long b_column, b_step;
   long depth;
 };
 
-template <class T, int M, int N>
-void tile(const Term<T>* term, const Term<T>* end, long row, long column, T* c, long c_row, const T* start, long start_row) {
+template <class T, class W, int M, int N>
+void tile(const Term<W>* term, const Term<W>* end, long row, long column, T* c, long c_row, const T* start, long start_row) {
   typedef typename Vector<T>::whole V;
   typedef const typename Vector<T>::loose* From;
+  typedef Operand<T, W> O;
   constexpr long L = Vector<T>::lanes;
   V sum[M][N];
   for (int i = 0; i < M; ++i)
@@ -42,14 +57,14 @@ void tile(const Term<T>* term, const Term<T>* end, long row, long column, T* c, 
       if (start) __builtin_prefetch(start + i * start_row + v * L);  // added at the end: it comes while the sums are made
     }
   for (; term != end; ++term) {
-    const T *a = term->a + row * term->a_row, *b = term->b + column * term->b_column;
+    const W *a = term->a + row * term->a_row, *b = term->b + column * term->b_column;
     const long a_row = term->a_row, a_step = term->a_step, b_step = term->b_step ? term->b_step : N * L;
     for (long k = term->depth; k; --k, a += a_step, b += b_step) {
-      V w[N];
-      for (int v = 0; v < N; ++v) w[v] = *(From)(b + v * L);
+      typename O::Whole w[N];
+      for (int v = 0; v < N; ++v) w[v] = *(const typename O::Loose*)(b + v * L);
       for (int i = 0; i < M; ++i) {
-        const V x = V{} + a[i * a_row];
-        for (int v = 0; v < N; ++v) sum[i][v] += x * w[v];
+        const auto x = O::spread(a[i * a_row]);
+        for (int v = 0; v < N; ++v) O::add(sum[i][v], x, w[v]);
       }
     }
   }
@@ -60,36 +75,36 @@ void tile(const Term<T>* term, const Term<T>* end, long row, long column, T* c, 
     }
 }
 
-template <class T> using Tile = void (*)(const Term<T>*, const Term<T>*, long, long, T*, long, const T*, long);
-template <class T, int M> Tile<T> narrow(long vectors) {
+template <class T, class W> using Tile = void (*)(const Term<W>*, const Term<W>*, long, long, T*, long, const T*, long);
+template <class T, class W, int M> Tile<T, W> narrow(long vectors) {
   if constexpr (COLUMNS > 2) {
-    if (vectors == 3) return tile<T, M, 3>;
-    if (vectors > 3) return tile<T, M, 4>;
+    if (vectors == 3) return tile<T, W, M, 3>;
+    if (vectors > 3) return tile<T, W, M, 4>;
   }
-  return vectors == 1 ? tile<T, M, 1> : tile<T, M, 2>;
+  return vectors == 1 ? tile<T, W, M, 1> : tile<T, W, M, 2>;
 }
-template <class T> Tile<T> tile_of(long rows, long vectors) {
+template <class T, class W> Tile<T, W> tile_of(long rows, long vectors) {
   switch (rows) {
-    case 1: return narrow<T, 1>(vectors);
-    case 2: return narrow<T, 2>(vectors);
-    case 3: return narrow<T, 3>(vectors);
-    case 4: return narrow<T, 4>(vectors);
-    case 5: return narrow<T, 5>(vectors);
-    default: return narrow<T, 6>(vectors);
+    case 1: return narrow<T, W, 1>(vectors);
+    case 2: return narrow<T, W, 2>(vectors);
+    case 3: return narrow<T, W, 3>(vectors);
+    case 4: return narrow<T, W, 4>(vectors);
+    case 5: return narrow<T, W, 5>(vectors);
+    default: return narrow<T, W, 6>(vectors);
   }
 }
 
 // c(i, j) = start(i, j) + sum of terms, for columns [from, to) (whole vectors; what lies behind the last real column must be there
 // to be written); start null: zero; start_row 0: the same for every row
-template <class T>
-void product(long rows, long from, long to, const Term<T>* terms, long count, T* c, long c_row, const T* start, long start_row) {
+template <class T, class W>
+void product(long rows, long from, long to, const Term<W>* terms, long count, T* c, long c_row, const T* start, long start_row) {
   constexpr long L = Vector<T>::lanes;
   const long pieces = (rows + ROWS - 1) / ROWS;
   for (long j = from; j < to; j += Vector<T>::tile) {
     const long vectors = std::min<long>(COLUMNS, (to - j + L - 1) / L);
     for (long p = 0; p < pieces; ++p) {
       const long i = rows * p / pieces, m = rows * (p + 1) / pieces - i;
-      tile_of<T>(m, vectors)(terms, terms + count, i, j, c + i * c_row + j, c_row, start ? start + i * start_row + j : nullptr, start_row);
+      tile_of<T, W>(m, vectors)(terms, terms + count, i, j, c + i * c_row + j, c_row, start ? start + i * start_row + j : nullptr, start_row);
     }
   }
 }
