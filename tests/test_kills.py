@@ -180,7 +180,7 @@ from suite.launch.plan import complete
 from suite.launch.stopping import stoppable
 from suite.runs import TrainSpec
 
-spec, _ = complete(TrainSpec(task="adding(length=100)", cell="rnn", engine="hoisted", units=128, batch=256, steps=10_000, evaluate_every=10_000))  # a step takes a while
+spec, _ = complete(TrainSpec(task="adding(length=100)", cell="rnn", engine="hoisted", units=128, batch=128, steps=10_000, evaluate_every=10_000))  # a step takes a while
 try:
     with stoppable(), Pool(1) as pool:
         for outcome in pool.run([training([spec], Path(sys.argv[1]), False)]):
