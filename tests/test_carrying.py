@@ -19,9 +19,10 @@ from suite.launch import run as launch
 from suite.launch.jobs import training
 from suite.launch.limits import Limits
 from suite.launch.local import PINNED, Job, Pool
+from suite.launch.plan import complete
 from suite.launch.progress import Reporter
 from suite.launch.supervise import another, attempts
-from suite.runs import Store
+from suite.runs import Store, TrainSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {"units": 4, "batch": 8, "steps": 12, "evaluate_every": 6}
@@ -229,6 +230,34 @@ def test_a_worker_has_the_threads_of_its_pool(monkeypatch):
         (found,) = pool.run([Job("sleep", {"seconds": 0, "threads": None})])
     assert found.value == 3
     assert {os.environ[name] for name in PINNED} == {"3"}
+
+
+def test_what_had_ended_when_it_was_stopped_is_a_result(tmp_path, page, monkeypatch):
+    def interrupted(pool, jobs, retries):
+        for job in jobs:
+            pool._start(job)
+        for process, _ in pool.running.values():
+            process.join(60)  # all has been said, and nobody listened yet
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(launch, "attempts", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(TRIO, tmp_path)
+    assert [run.status for run in Store(tmp_path / "runs").read()[0]] == ["done"] * 8
+
+
+def test_a_compiler_is_not_held_to_the_memory_of_its_worker(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    compiler = tmp_path / "compiler"
+    compiler.write_text(f"#!/bin/sh\nulimit -d >> {tmp_path}/said\nexit 1\n")
+    compiler.chmod(0o755)
+    (tmp_path / "cramped.py").write_text(f"import os\nfrom suite import catalogue\nos.environ['CXX'] = {str(compiler)!r}\ndef one(units): return catalogue.cell('gru', units)\n")
+    spec, _ = complete(TrainSpec(task=PARITY, cell="gru", engine="hoisted", **SETTINGS))
+    group = [spec.model_copy(update={"cell": "cramped:one", "cell_digest": "", "engine": "scan"})]  # only the worker imports it
+    with Pool(1, limits=Limits(memory=2**33)) as pool:
+        list(pool.run([training(group, tmp_path, False)]))
+    assert set((tmp_path / "said").read_text().split()) == {subprocess.check_output(["sh", "-c", "ulimit -d"], text=True).strip()}
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")

@@ -231,6 +231,36 @@ with ray.Pool(workers=1) as pool:
 """
 
 
+class Stopped:
+    """Ray with one task that has ended, one that has begun since the last look, and one that waits."""
+
+    exceptions = SimpleNamespace(RayError=KeyError)
+
+    def __init__(self, answer):
+        self.answers, self.ledger = {"ended": (answer, {})}, SimpleNamespace(told=SimpleNamespace(remote=lambda: "told"))
+
+    def wait(self, refs, num_returns, timeout):
+        return [ref for ref in refs if ref in self.answers], []
+
+    def get(self, ref, timeout=None):
+        if self.answers.get(ref) == "cancelled":
+            raise KeyError(ref)
+        return {"0": (1, 0.9), "1": (1, 0.5)} if ref == "told" else self.answers[ref]
+
+    def cancel(self, ref, force):
+        self.answers[ref] = "cancelled"
+
+
+def test_what_landed_or_began_since_the_last_look_is_known_when_the_cluster_is_left(monkeypatch):
+    jobs = {ref: Job("sleep", {}, ref) for ref in ("ended", "begun", "waiting")}
+    ray = Stopped(node.encoded(Outcome(jobs["ended"], "done", 7), where()))
+    monkeypatch.setattr(joining, "imported", lambda: ray)
+    with on_ray.Pool() as pool:
+        pool.ledger, pool.flying = ray.ledger, {ref: (str(key), job) for key, (ref, job) in enumerate(jobs.items())}
+    assert [(outcome.job.about, outcome.kind, outcome.value) for outcome in pool.landed] == [("ended", "done", 7)]
+    assert [job.about for _, job in pool.running.values()] == ["begun"]
+
+
 class NodeDiedError(Exception):
     """As Ray's."""
 

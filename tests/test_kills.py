@@ -15,6 +15,8 @@ import pytest
 import suite.report.site
 from suite.experiments import Experiment, Recipe
 from suite.launch import run as launch
+from suite.launch.jobs import forget
+from suite.launch.local import Job
 from suite.runs import Store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,6 +171,33 @@ def test_a_stop_saves_what_is_under_way(killed, tmp_path):
     assert not session(process.pid)
 
 
+TOLD = """
+import sys
+from pathlib import Path
+from suite.launch.jobs import training
+from suite.launch.local import Pool
+from suite.launch.plan import complete
+from suite.launch.stopping import stoppable
+from suite.runs import TrainSpec
+
+spec, _ = complete(TrainSpec(task="adding(length=100)", cell="rnn", engine="hoisted", units=128, batch=128, steps=10_000, evaluate_every=10_000))  # a step takes a while
+try:
+    with stoppable(), Pool(1) as pool:
+        for outcome in pool.run([training([spec], Path(sys.argv[1]), False)]):
+            print(outcome.kind, flush=True)
+except KeyboardInterrupt:
+    print("saved", len(list(Path(sys.argv[1]).glob("checkpoints/*.pt"))), flush=True)
+"""
+
+
+def test_a_stop_of_the_whole_group_saves_what_is_under_way(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", TOLD, str(tmp_path)], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout.readline() == "progress\n"
+    os.killpg(process.pid, signal.SIGTERM)  # as batch systems do
+    out, err = process.communicate(timeout=60)
+    assert out.splitlines()[-1] == "saved 1", err
+
+
 def test_a_second_command_on_a_folder_is_refused_and_disturbs_nothing(killed, tmp_path):
     begin = killed(10_000_000)
     first = begin(tmp_path / "out")
@@ -256,8 +285,21 @@ def test_a_read_only_folder_is_one_sentence_and_keeps_its_records(disk, bare):
 
 
 def test_what_a_killed_command_had_begun_to_write_is_swept_away(bare, tmp_path):
-    for litter in (tmp_path / "runs" / ".abc.part", tmp_path / ".abc.part", tmp_path / "checkpoints" / "0.1.part"):
+    for litter in (tmp_path / "runs" / ".abc.part", tmp_path / ".abc.part", tmp_path / "checkpoints" / "0.1.part", tmp_path / "weights" / "0.part"):
         litter.parent.mkdir(exist_ok=True)
         litter.write_text("{")
     carried(small(1), tmp_path)
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_checkpoints_that_nothing_goes_on_from_are_removed_after_a_day(bare, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    needed, old, new = (tmp_path / "checkpoints" / f"{name}.pt" for name in ("needed", "old", "new"))
+    for path in (needed, old, new):
+        path.write_text("")
+    for path in (needed, old):
+        os.utime(path, (0, time.time() - 90_000))
+    forget([Job("train", {"checkpoint": needed}), Job("baselines", {})], tmp_path)
+    assert (needed.exists(), old.exists(), new.exists()) == (True, False, True)
+    carried(small(1), tmp_path)
+    assert list((tmp_path / "checkpoints").iterdir()) == [new]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from suite.training.preparing import prepares
 from suite.training.speed import Measured, spread
 
 WEIGHED = 3  # processes in which the peak memory of a step, or the compile time of a cell, is measured
+DAY = 86400.0  # seconds that a checkpoint is kept for whatever command may go on from it
 
 
 def training(group: list[TrainSpec], out: Path, save_weights: bool) -> Job:
@@ -37,6 +40,14 @@ def halves(group: list[TrainSpec], out: Path, save_weights: bool) -> list[Job]:
 
 def _checkpoint(group: list[TrainSpec], out: Path) -> Path:
     return out / "checkpoints" / f"{hashlib.sha256(''.join(spec.id for spec in group).encode()).hexdigest()[:16]}.pt"
+
+
+def forget(jobs: Sequence[Job], out: Path) -> None:
+    """Remove checkpoints that none of some jobs goes on from, as of a group that has more seeds now; those of the last day may be another command's."""
+    needed = {job.payload.get("checkpoint") for job in jobs}
+    for path in (out / "checkpoints").glob("*.pt"):
+        if path not in needed and time.time() - path.stat().st_mtime > DAY:
+            path.unlink(missing_ok=True)
 
 
 def trained(outcome: Outcome, here: Where) -> list[Run]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
@@ -15,10 +15,13 @@ from suite.runs.machine import cores
 
 
 class Workplace(Protocol):
-    """What carries out jobs: a context that ends all it started. `running` holds what is under way, then what was cut off."""
+    """What carries out jobs: a context that ends all it started. `running` holds what is under way, then what was cut off; `landed` then what came meanwhile."""
 
     @property
     def running(self) -> Mapping[Any, tuple[Any, Job]]: ...
+
+    @property
+    def landed(self) -> Sequence[Outcome]: ...
 
     def __enter__(self) -> Self: ...
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -74,12 +74,16 @@ class Outcome(NamedTuple):
 
 @dataclass
 class Pool:
-    """Runs jobs on up to `workers` processes; leaving it ends every process it started. `running` then holds what was cut off."""
+    """Runs jobs on up to `workers` processes; leaving it ends every process it started.
+
+    `running` then holds what was cut off, `landed` what came to its result meanwhile.
+    """
 
     workers: int
     threads: int = 1
     limits: Limits = USUAL
     running: dict[Connection, tuple[BaseProcess, Job]] = field(default_factory=dict)
+    landed: list[Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in PINNED:  # children and their numpy take it from here
@@ -88,7 +92,7 @@ class Pool:
         self.memory = self.limits.bytes(self.workers)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["torch", "suite.launch.worker", "suite.training.group", "suite.training.speed"])
-        with quiet(), same_modules():
+        with quiet(), deaf(), same_modules():
             forkserver.ensure_running()
 
     def __enter__(self) -> Self:
@@ -97,17 +101,30 @@ class Pool:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         if kind is KeyboardInterrupt and any(job.name in SAVING for _, job in self.running.values()):
             announce()
+        processes = [process for process, _ in self.running.values()]
         try:
-            for process, _job in self.running.values():
+            for process in processes:
                 process.terminate()  # a training run saves its state
-            end = time.monotonic() + PATIENCE
-            for process, _job in self.running.values():
-                process.join(max(end - time.monotonic(), 0.0))
+            self._last_words(time.monotonic() + PATIENCE)
         finally:  # also at a second Ctrl-C
-            for process, _job in self.running.values():
+            for process in processes:
                 process.kill()
-            for process, _job in self.running.values():
+            for process in processes:
                 process.join()
+
+    def _last_words(self, end: float) -> None:
+        """Listen to every worker until its pipe is closed: that it has ended, the server of processes may not live to tell."""
+        speaking = set(self.running)
+        while speaking and (left := end - time.monotonic()) > 0:
+            for ready in wait(speaking, left):
+                assert isinstance(ready, Connection)
+                try:
+                    kind, value = ready.recv()
+                except (EOFError, OSError):
+                    speaking.remove(ready)
+                    continue
+                if kind == "done":
+                    self.landed.append(Outcome(self.running.pop(ready)[1], kind, value))
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as they come; the heaviest jobs start first."""
@@ -183,6 +200,17 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """SIGTERM waits while the server of processes starts, which is never to hear it: batch systems send it to all at once, and workers outlive it to save."""
+    resource_tracker.ensure_running()  # its start would let the signal in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

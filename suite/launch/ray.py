@@ -51,7 +51,9 @@ class Ledger:
 
 
 class Pool:
-    """Runs jobs as Ray tasks; leaving it cancels what still runs and leaves the cluster. `running` then holds what was cut off.
+    """Runs jobs as Ray tasks; leaving it cancels what still runs and leaves the cluster.
+
+    `running` then holds what was cut off, `landed` what came to its result meanwhile.
 
     address       HOST:PORT of a cluster this machine is a node of; None starts a Ray here and ends it afterwards
     workers       jobs at once; None is as many as there is room for
@@ -65,6 +67,7 @@ class Pool:
         self.ledger: Any = None
         self.flying: dict[Any, tuple[str, Job]] = {}
         self.running: dict[str, tuple[Any, Job]] = {}
+        self.landed: list[Outcome] = []
         self.begun: dict[str, int] = {}
         self.keys, self.mark, self.looked = map(str, count()), secrets.token_hex(16), 0.0
         self.closing = ExitStack()
@@ -74,11 +77,23 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         with self.closing, suppress(self.ray.exceptions.RayError):
+            if self.flying:
+                list(self._look())  # what began since the last look is cut off too
+                self._gather(0.0)
             for force in (False, True):  # a training run saves its state where the driver sees it; what waits never begins
                 for ref in self.flying:
                     self.ray.cancel(ref, force=force)
-                if self.flying:
-                    self.ray.wait(list(self.flying), num_returns=len(self.flying), timeout=PATIENCE)
+                self._gather(PATIENCE)
+
+    def _gather(self, seconds: float) -> None:
+        """Wait for what still flies, and keep the results among what comes."""
+        for ref in self.ray.wait(list(self.flying), num_returns=len(self.flying), timeout=seconds)[0] if self.flying else []:
+            begun = {key: self.running[key] for key in self.running if self.running[key][0] == ref}
+            outcome = self._landed(ref)
+            if outcome.kind == "done":
+                self.landed.append(outcome)
+            else:
+                self.running |= begun
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as they come; the heaviest jobs start first."""

@@ -18,7 +18,7 @@ from suite.experiments import Experiment
 from suite.experiments.conditions import conditions
 from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
-from suite.launch.jobs import timed, trained, training
+from suite.launch.jobs import forget, timed, trained, training
 from suite.launch.launchers import Launcher, Workplace, launcher
 from suite.launch.limits import USUAL, Limits, seconds
 from suite.launch.local import Job, Outcome
@@ -125,6 +125,8 @@ def carry_out(
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
         tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))
         jobs = [training(group, out, save_weights) for group in todo.train]
+        if jobs or experiment.search is None:  # while its trials are looked up, nobody knows what a search will train
+            forget(jobs, out)
         alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
         jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
@@ -174,13 +176,28 @@ class Kept:
 
 def _train_all(jobs: Sequence[Job], pool: Workplace, kept: Kept, reporter: Reporter, retries: int) -> None:
     """Every training group and baseline; on Ctrl-C those under way are recorded as cut off."""
-    with cut_off(kept, lambda: [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]), pool:
+    with cut_off(kept, lambda: [spec for _, job in pool.running.values() if job.name == "train" for spec in job.about]), landing(pool, kept, reporter), pool:
         for outcome in attempts(pool, jobs, retries):
             reporter.moved([job for _, job in pool.running.values()])
-            if outcome.job.name == "baselines" and outcome.kind != "progress":
-                _keep_baselines(outcome, kept, reporter)
-            elif outcome.kind != "progress":
-                _keep_runs(outcome, kept, reporter)
+            if outcome.kind != "progress":
+                _keep(outcome, kept, reporter)
+
+
+@contextmanager
+def landing(pool: Workplace, kept: Kept, reporter: Reporter) -> Iterator[None]:
+    """Keep what still came to its result while the pool was being left."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # nowhere to write: that has been said, or will be
+            for outcome in pool.landed:
+                _keep(outcome, kept, reporter)
+        raise
+
+
+def _keep(outcome: Outcome, kept: Kept, reporter: Reporter) -> None:
+    """What came of a job, by its kind."""
+    (_keep_baselines if outcome.job.name == "baselines" else _keep_runs)(outcome, kept, reporter)
 
 
 def _keep_runs(outcome: Outcome, kept: Kept, reporter: Reporter) -> None:

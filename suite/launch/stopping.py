@@ -51,5 +51,5 @@ def room(out: Path) -> Iterator[None]:
 
 def sweep(out: Path) -> None:
     """Remove what a killed command had begun to write; only the one who holds the folder may ask."""
-    for litter in (*out.glob(".*.part"), *(out / "runs").glob(".*.part"), *(out / "checkpoints").glob("*.part")):
+    for litter in (*out.glob(".*.part"), *(out / "runs").glob(".*.part"), *(out / "checkpoints").glob("*.part"), *(out / "weights").glob("*.part")):
         litter.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import torch
 from suite.engines import Refused
 from suite.launch.limits import written
 from suite.launch.memory import hold, let_go
+from suite.runs.spec import TrainSpec
 
 EVERY = 0.5  # seconds between two words of progress
 SAVING = ("train",)  # jobs that save their state when they are told to stop
@@ -35,10 +36,9 @@ def work(job: str, payload: dict[str, Any], connection: Connection, threads: int
 
     if job in SAVING:
         signal.signal(signal.SIGTERM, told)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # which the server of processes does not hear
     threading.Thread(target=_follow, args=(connection.fileno(),), daemon=True).start()
     torch.set_num_threads(threads)
-    if _on_cpu(payload):  # CUDA reserves more than it takes; there the driver watches
-        hold(memory)
 
     def progress(done: int, steps: int) -> None:
         nonlocal last
@@ -49,6 +49,10 @@ def work(job: str, payload: dict[str, Any], connection: Connection, threads: int
             connection.send(("progress", done / steps))
 
     try:
+        if _on_cpu(payload):  # CUDA reserves more than it takes; there the driver watches
+            if job == "train":
+                _compile(payload["specs"][0])
+            hold(memory)
         connection.send(("done", JOBS[job](payload, progress)))
     except (BrokenPipeError, ConnectionResetError):
         pass  # the driver is gone: so are we
@@ -68,6 +72,14 @@ def _follow(pipe: int) -> None:
 def _on_cpu(payload: dict[str, Any]) -> bool:
     specs = [*payload.get("specs", ()), *([payload["spec"]] if "spec" in payload else [])]
     return all(spec.device == "cpu" for spec in specs)
+
+
+def _compile(spec: TrainSpec) -> None:
+    """Have an engine's code made for a spec, outside the worker's limit: a compiler short of memory refuses what it can compile."""
+    from suite import catalogue
+
+    for cell, units in ((spec.cell, spec.units), *((layer.cell, layer.units) for layer in spec.above)):
+        catalogue.engine(spec.engine).prepare(catalogue.cell(cell, units), getattr(torch, spec.dtype))
 
 
 def _last_word(error: BaseException, memory: int) -> tuple[str, str]:
