@@ -66,9 +66,9 @@ def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...],
     place = launchers.launcher(launcher, address=address, gpus_per_run=gpus_per_run)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = launch.folder_of(made, out)
-    keep = narrowed(partial(launch.prepare, out=folder), shard(part) if part else None, seconds(budget) if budget else None, workers)
+    keep = narrowed(partial(launch.prepare, out=folder, save_weights=save_weights, elsewhere=place.elsewhere), shard(part) if part else None, seconds(budget) if budget else None, workers)
     if dry_run:
-        return _show(*launch.prepare(keep(found.specs), folder, elsewhere=place.elsewhere), workers, found.contestants if made.search else ())
+        return _show(*launch.prepare(keep(found.specs), folder, save_weights, place.elsewhere), limits, workers, found.contestants if made.search else ())
     return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits, place), keep))
 
 
@@ -108,16 +108,16 @@ def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tupl
     made = timing(cells or all_cells, engines or all_engines, shapes, threads or (1, cores()), settings)
     specs, folder = made.specs(device=device), launch.folder_of(made, out)
     if dry_run:
-        return _show(*launch.prepare(specs, folder))
+        return _show(*launch.prepare(specs, folder), limits)
     carried = launch.carry_out(made, specs, folder, _command(), limits=limits)
     click.echo(tables(carried.runs))
     return _ended(carried)
 
 
-def _show(todo: Any, here: Any, workers: int | None = None, searches: Any = ()) -> int:
+def _show(todo: Any, here: Any, limits: Any, workers: int | None = None, searches: Any = ()) -> int:
     from suite.launch.showing import shown
 
-    for line in shown(todo, here, workers, searches):
+    for line in shown(todo, here, workers, searches, limits):
         click.echo(line)
     return 0
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import suite
+from suite.cli import main
 from suite.experiments import Experiment, Match, Mistakes, Recipe, Sample, Search, file, match, points, schema, search
 from suite.experiments.conditions import conditions
 from suite.launch import plan as plan_module
@@ -19,13 +20,14 @@ from suite.launch import prices
 from suite.launch.asking import asked, experiment_of, solved
 from suite.launch.budget import gain, within
 from suite.launch.estimate import COARSE, Estimator, Facts, facts, makespan
+from suite.launch.limits import Limits
 from suite.launch.narrow import narrowed
 from suite.launch.plan import Completion, Plan, complete, plan, together
 from suite.launch.searching import Carried, searched
 from suite.launch.shard import Shard, part, shard
 from suite.launch.showing import shown
 from suite.report.ways import apart
-from suite.runs import Optimiser, Point, Run, Score, TrainSpec, where
+from suite.runs import Optimiser, Point, Run, Score, Store, TrainSpec, where
 from suite.stats import mean_interval
 from suite.training.group import costs_of, network_of
 
@@ -559,3 +561,92 @@ def test_planning_makes_what_specs_share_once(monkeypatch):
     assert calls == {"digest": 2, "canonical": 1, "network_of": 2 * 2}
     one = Completion()
     assert all(one(spec) == complete(spec) for spec in specs[::40])
+
+
+def test_mistakes_in_every_name_and_in_every_trial_are_said_at_once():
+    three = made(cells=("rrn",), recipes=(Recipe("addin", {}),), settings={"engine": "hosted"})
+    with pytest.raises(Mistakes) as raised:
+        asked(three)
+    assert [line.split(";")[0] for line in raised.value.lines] == ["unknown cell 'rrn'", "unknown engine 'hosted'", "unknown task 'addin'"]
+    for path, values, cell in (("units", [4, 7], "lstm97(size=2)"), ("task.length", [10, -1], "rnn")):
+        recipe = Recipe("adding(length=4)", {"batch": 8}, place="tasks[0]")
+        for varied in ({"grid": {path: values}}, {"search": Search(grid={path: values})}):
+            with pytest.raises(Mistakes, match=r"7|-1") as raised:
+                asked(made(cells=("gru", cell), recipes=(recipe, Recipe(PARITY, {}, ("rnn",), "tasks[1]")), **(varied | {"grid": varied.get("grid", {})})))
+            assert all(line.startswith("tasks[0]: ") for line in raised.value.lines if "parity" not in line)
+
+
+def test_a_shard_is_the_same_on_machines_with_different_engines(monkeypatch):
+    specs = MANY.specs() + MANY.specs(engine="hoisted", speed=False)
+    mine = [spec.id for spec in part(specs, Shard(1, 3))]
+    completed = [{complete(spec)[0].id for spec in part(specs, Shard(number, 3))} for number in (1, 2, 3)]
+    assert len(set.union(*completed)) == sum(map(len, completed))
+    monkeypatch.setattr("suite.engines.BEST", ("hoisted",))
+    assert [spec.id for spec in part(specs, Shard(1, 3))] == mine
+    completed = [{complete(spec)[0].id for spec in part(specs, Shard(number, 3))} for number in (1, 2, 3)]
+    assert len(set.union(*completed)) == sum(map(len, completed))
+
+
+def test_what_is_chosen_fits_into_the_time_as_the_pool_takes_it(steady):
+    three = todo(*(train_spec(cell, steps=300) for cell in ("rnn", "gru", "mgu")))
+    for seconds, n in ((5.0, 2), (6.0, 3)):
+        assert len(chosen(three, seconds, 2, steady)) == n
+
+
+def test_what_measuring_takes_is_taken_off_the_budget(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("suite.launch.narrow.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("suite.launch.narrow.measured", lambda specs, machine: now.__setitem__(0, 50.0) or {})
+    monkeypatch.setattr(Estimator, "seconds", lambda self, group: 20.0 * len(group))
+    specs = [train_spec(seed=seed) for seed in range(5)]
+    assert len(narrowed(lambda given: (plan(given, [], where().machine), where()), None, 100.0, 1)(specs)) == 2
+
+
+def test_a_budget_and_a_dry_run_count_runs_whose_weights_are_wanted_and_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("suite.launch.narrow.measured", lambda specs, machine: {})
+    monkeypatch.setattr(Estimator, "seconds", lambda self, group: 20.0 * len(group))
+    path = written(tmp_path, f"question = '?'\ncells = ['rnn']\nseeds = 3\n[[tasks]]\ntask = \"{PARITY}\"\nunits = 4")
+    for spec in experiment_of(path).specs():
+        Store(tmp_path / "runs").write(ended(spec, 0.5))
+    for options, line in (((), "0 runs to do, 3 found"), (("--save-weights",), "3 runs to do, 0 found"), (("--save-weights", "--budget", "50s"), "2 runs to do, 0 found")):
+        with pytest.raises(SystemExit):
+            main(["run", path, "--out", str(tmp_path), "--workers", "1", "--dry-run", *options])
+        assert capsys.readouterr().out.splitlines()[-1].startswith(line)
+
+
+def test_a_budget_counts_what_only_other_machines_can_run(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("suite.launch.run.prepare", lambda specs, **options: seen.append(options) or (Plan(), where()))
+    monkeypatch.setattr("suite.launch.run.launcher", lambda *args, **options: type("There", (), {"elsewhere": True}))
+    monkeypatch.setattr("suite.launch.run.searched", lambda of, found, carry_out, keep: keep(found.specs) and Carried(tmp_path, []))
+    monkeypatch.setattr("suite.launch.run.framed", lambda *args: None)
+    suite.run(made(), out=tmp_path, budget="10m")
+    assert seen == [{"out": tmp_path, "elsewhere": True}]
+
+
+def test_measured_speeds_of_another_form_are_measured_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("CARROUSEL_CACHE", str(tmp_path))
+    prices.file("here").write_text(json.dumps({"old": [[1.0, 1.0], *COARSE[1:]], "short": COARSE[:3], "new": COARSE}))
+    assert prices.known("here") == {"new": COARSE}
+
+
+def test_settings_that_are_lists_can_be_varied_in_a_file(tmp_path):
+    head = f"question = '?'\ncells = ['rnn']\nseeds = 1\n[[tasks]]\ntask = \"{PARITY}\"\n"
+    found = asked(experiment_of(written(tmp_path, head + "[grid]\nfrozen = [[], ['readout.b']]\nabove = [[], [{ cell = 'gru', units = 4 }]]"))).specs
+    assert {(spec.frozen, tuple(layer.cell for layer in spec.above)) for spec in found} == {(f, a) for f in ((), ("readout.b",)) for a in ((), ("gru",))}
+    drawn = head + "[sample]\ntrials = 9\nspace.frozen = { choice = [[], ['readout.b']] }"
+    assert {spec.frozen for spec in asked(experiment_of(written(tmp_path, drawn))).specs} == {(), ("readout.b",)}
+
+
+@pytest.mark.parametrize(("limits", "workers", "end"), [
+    (Limits(), 1, "of 3.0 GB"),
+    (Limits(), 2, "more than there is, give --workers 1"),
+    (Limits(memory=10**9), 1, "more than one worker may take"),
+    (Limits(memory=2 * 10**9), 2, "more than there is, give --workers 1"),
+])
+def test_the_memory_of_a_dry_run_is_that_of_a_container_and_a_workers_share(monkeypatch, limits, workers, end):
+    monkeypatch.setattr("suite.launch.narrow.measured", lambda specs, machine: {})
+    monkeypatch.setattr("suite.launch.memory._controlled", lambda: [3 * 10**9])
+    monkeypatch.setattr(Estimator, "bytes", lambda self, group: 1.6e9)
+    lines = shown(todo(train_spec(), train_spec("gru")), where(), workers, limits=limits)
+    assert next(line for line in lines if line.startswith("memory: ")).endswith(end)

@@ -22,8 +22,8 @@ CALLS = ("cell", "task")  # settings that are written as calls
 
 
 def listed(value: Any) -> Any:
-    """A list as a tuple, which a frozen spec holds."""
-    return tuple(value) if isinstance(value, list) else value
+    """A list as a tuple, which a frozen spec holds, and so every list in it."""
+    return tuple(map(listed, value)) if isinstance(value, list) else value
 
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -86,15 +86,12 @@ def asked(experiment: Experiment, **options: Any) -> Asked:
         raise Mistakes([*wrong.lines, *in_what_is_fixed(experiment, options)]) from None
     completed, tried = Completion(), set()
     faults: list[tuple[str, str]] = []
-    first: list[tuple[str, TrainSpec | SpeedSpec]] = [(each.place, each.trials[0][0]) for each in found.contestants]
-    for place, spec in (*first, *(("shapes", spec) for spec in found.timed)):
-        key = (place, deciding(spec).model_copy(update={"units": 1}) if isinstance(spec, TrainSpec) else spec)
+    every: list[tuple[str, TrainSpec | SpeedSpec]] = [(each.place, trial[0]) for each in found.contestants for trial in each.trials]
+    for place, spec in (*every, *(("shapes", spec) for spec in found.timed)):
+        key = (place, deciding(spec) if isinstance(spec, TrainSpec) else spec)
         if key not in tried:
             tried.add(key)
-            try:
-                completed.fitted(spec)
-            except ValueError as error:
-                faults.append((place, str(error)))
+            faults += [(place, said) for said in completed.mistakes(spec)]
     if faults:
         raise Mistakes(merged(faults, len({place for place, _ in tried})))
     return found

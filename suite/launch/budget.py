@@ -47,7 +47,7 @@ class Chosen:
 def within(todo: Plan, seconds: float, workers: int, expected: Estimator) -> Chosen:
     """The part of a plan that is expected to end within some seconds on some workers."""
     made = Chosen(train=[[] for _ in todo.train])
-    costs, total = [0.0] * len(todo.train), 0.0
+    costs = [0.0] * len(todo.train)
     contestants = standings(todo)
     queue = [(rank(who, expected), number) for number, who in enumerate(contestants) if who.waiting]
     heapq.heapify(queue)
@@ -56,10 +56,12 @@ def within(todo: Plan, seconds: float, workers: int, expected: Estimator) -> Cho
         who = contestants[number]
         group, spec = who.waiting.pop(0)
         cost = expected.seconds([*made.train[group], spec])
-        if max(cost, (total + cost - costs[group]) / workers) <= seconds:
+        before, costs[group] = costs[group], cost
+        if fits(costs, seconds, workers):
             made.train[group].append(spec)
-            total, costs[group], who.n = total + cost - costs[group], cost, who.n + 1
+            who.n += 1
         else:
+            costs[group] = before
             made.left.append(spec)
         if who.waiting:
             heapq.heappush(queue, (rank(who, expected), number))
@@ -73,6 +75,16 @@ def within(todo: Plan, seconds: float, workers: int, expected: Estimator) -> Cho
         else:
             made.left += timings
     return made
+
+
+def fits(costs: Sequence[float], seconds: float, workers: int) -> bool:
+    """Whether some jobs end within some seconds on some workers, as the pool takes them; their shares and the longest mostly decide it alone.
+
+    >>> fits([3.0, 3.0, 3.0], 5.0, 2), fits([3.0, 3.0, 3.0], 6.0, 2)
+    (False, True)
+    """
+    share, longest = sum(costs) / workers, max(costs, default=0.0)
+    return max(share, longest) <= seconds and (share + longest <= seconds or makespan(costs, workers) <= seconds)
 
 
 def standings(todo: Plan) -> list[Standing]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 
 from suite.launch.plan import task_of
-from suite.launch.prices import key, known
+from suite.launch.prices import COARSE, key, known
 from suite.runs import Optimiser, Run, TrainSpec, where
 from suite.training.calibrate import Speed, features
 from suite.training.group import network_of
@@ -26,7 +26,6 @@ from suite.training.network import Network
 from suite.training.scoring import EVALUATION_BATCH
 
 LOOKED_AT = 33  # batches from which their length and the time to draw one are taken: generated examples are drawn 32 batches at a time
-COARSE = Speed((4e-4, 1.3e-4, 0.0, 3.6e-10, 6e-9), (1e-4, 4e-5, 0.0, 1.2e-10, 0.0), (4e8, 12.0, 32.0), (4e8, 4.0, 8.0))  # orders groups where nothing is known
 
 
 class Facts(NamedTuple):

@@ -23,16 +23,17 @@ def narrowed(prepare: Prepare, shard: Shard | None, budget: float | None, worker
 
     def keep(specs: Specs) -> Specs:
         mine = part(specs, shard) if shard else list(specs)
-        return mine if budget is None else timely(mine, prepare, end - time.monotonic(), workers)
+        return mine if budget is None else timely(mine, prepare, end, workers)
 
     return keep
 
 
-def timely(specs: Specs, prepare: Prepare, seconds: float, workers: int | None) -> Specs:
-    """Those that have run, and those that there is time for; the others are listed."""
+def timely(specs: Specs, prepare: Prepare, end: float, workers: int | None) -> Specs:
+    """Those that have run, and those that there is time for until `end` of the steady clock; the others are listed. What it takes to measure speeds is gone."""
     todo, here = prepare(specs)
     at_once = workers or max(1, here.cores // max((group[0].threads for group in todo.train), default=1))
-    chosen = within(todo, seconds, at_once, expectations(todo, here))
+    expected = expectations(todo, here)
+    chosen = within(todo, end - time.monotonic(), at_once, expected)
     print(*told(chosen.left), sep="\n", file=sys.stderr, flush=True)
     left, completed = {spec.id for spec in chosen.left}, Completion()
     return [spec for spec in specs if completed.fitted(spec)[0].id not in left]

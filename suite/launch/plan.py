@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 import torch
 
@@ -148,6 +148,13 @@ class Completion:
         found, misfit = self.network(spec, task, made)
         return spec.model_copy(update=filled | found), sentence or misfit
 
+    def mistakes(self, spec: TrainSpec | SpeedSpec) -> list[str]:
+        """A sentence for everything that is wrong with a spec; where all its names are known, for the first thing that does not fit."""
+        looked_up: list[Callable[[], object]] = [partial(self.cell, name, units) for name, units in stack(spec)]
+        looked_up += [partial(device_of, spec.device), partial(catalogue.engine, spec.engine, ())]
+        looked_up += [partial(task_of, spec.task)] if isinstance(spec, TrainSpec) else []
+        return [said for said in map(unfit, looked_up) if said] or [said for said in [unfit(partial(self.fitted, spec))] if said]
+
     def cell(self, name: str, units: int) -> tuple[Cell, str, str]:
         """A cell, the name that records carry, its digest."""
         if (name, units) not in self.cells:
@@ -224,7 +231,7 @@ def noisy(cell: Cell) -> str | None:
 
 
 def unfit(count: Callable[[], object]) -> str | None:
-    """The sentence why a cell does not fit its inputs."""
+    """The sentence of what does not fit, as of a cell and its inputs."""
     try:
         count()
     except ValueError as error:

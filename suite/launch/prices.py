@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +14,8 @@ from suite.launch.local import Job, Pool
 from suite.runs import TrainSpec
 from suite.runs.store import replace
 from suite.training.calibrate import Speed
+
+COARSE = Speed((4e-4, 1.3e-4, 0.0, 3.6e-10, 6e-9), (1e-4, 4e-5, 0.0, 1.2e-10, 0.0), (4e8, 12.0, 32.0), (4e8, 4.0, 8.0))  # orders groups where nothing is known
 
 
 def key(spec: TrainSpec) -> str:
@@ -28,12 +30,17 @@ def file(machine: str) -> Path:
 
 
 def known(machine: str) -> dict[str, Speed]:
-    """What has been measured on a machine; nothing where the file cannot be read."""
+    """What has been measured on a machine; nothing where the file cannot be read, and nothing of an entry with other prices than today's."""
     try:
         found = json.loads(file(machine).read_bytes())
-        return {name: Speed(*(tuple(map(float, prices)) for prices in each)) for name, each in found.items()}
+        return {name: Speed(*(tuple(map(float, prices)) for prices in each)) for name, each in found.items() if lengths(each) == lengths(COARSE)}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def lengths(prices: Iterable[Sequence[float]]) -> list[int]:
+    """How many prices there are of each kind."""
+    return list(map(len, prices))
 
 
 def measured(specs: Iterable[TrainSpec], machine: str) -> dict[str, Speed]:

@@ -69,7 +69,7 @@ def run(
     place, made = launcher(launch, address=address, gpus_per_run=gpus_per_run), experiment_of(experiment)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = folder_of(made, out)
-    keep = narrowed(partial(prepare, out=folder), shard_of(shard) if shard else None, seconds(budget) if budget else None, workers)
+    keep = narrowed(partial(prepare, out=folder, elsewhere=place.elsewhere), shard_of(shard) if shard else None, seconds(budget) if budget else None, workers)
     carried = searched(made, found, lambda of, specs: carry_out(of, specs, folder, f"suite.run({made.name!r})", workers, limits=limits, place=place), keep)
     return framed(carried.runs, [carried.out])
 

@@ -1,7 +1,7 @@
 """One command on many machines without a scheduler: `--shard 3/8` carries out the third of eight parts of an experiment.
 
 A group that trains as one model, and timings that are compared, stay together. Which shard a group belongs to follows from the hash of what its
-specs have in common, and from nothing else: the shards of an experiment share no run, leave none out, and stay as they are when
+specs have in common but the engine, and from nothing else: the shards of an experiment share no run, leave none out, and stay as they are when
 it is resumed, on whatever machine. They are as even as chance makes them: many groups are needed for that.
 """
 
@@ -43,5 +43,6 @@ def part(specs: Iterable[TrainSpec | SpeedSpec], of: Shard) -> list[TrainSpec | 
 
 
 def place(whole: TrainSpec | SpeedSpec, of: int) -> int:
-    """The shard of a completed spec."""
+    """The shard of a completed spec, on whichever engine: what the best one is, and what trains together with it, differs between machines."""
+    whole = whole.model_copy(update={"engine": "best"})
     return int.from_bytes(hashlib.sha256(group_of(whole).encode()).digest()[:8], "big") % of + 1

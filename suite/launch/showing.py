@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from suite.experiments.search import Contestant
 from suite.launch.estimate import Estimator, makespan
+from suite.launch.limits import SHARE, USUAL, Limits
+from suite.launch.memory import allowed
 from suite.launch.narrow import expectations
 from suite.launch.plan import Plan, plan, timing_seconds
 from suite.launch.progress import clock
@@ -14,7 +16,7 @@ from suite.runs import SpeedSpec, TrainSpec, Where
 GB = 1e9
 
 
-def shown(todo: Plan, here: Where, workers: int | None = None, searches: Sequence[Contestant] = ()) -> list[str]:
+def shown(todo: Plan, here: Where, workers: int | None = None, searches: Sequence[Contestant] = (), limits: Limits = USUAL) -> list[str]:
     """Lines for a plan; `searches` are those whose choice is run afterwards."""
     later = afterwards(searches, here)
     expected = expectations(Plan(train=[*todo.train, *later.train], found=todo.found), here)
@@ -28,7 +30,7 @@ def shown(todo: Plan, here: Where, workers: int | None = None, searches: Sequenc
     at_once = workers or max(1, here.cores // max((group[0].threads for group in todo.train), default=1))
     seconds = sum(makespan(map(expected.seconds, each.train), at_once) for each in (todo, later)) + sum(map(timing_seconds, todo.speed))
     counted = f"{todo.missing} runs to do, {len(todo.found)} found, {len(todo.refused)} not possible here; {len(todo.train) + len(todo.speed)} groups"
-    return [*lines, *todo.again, *todo.impossible, *memory(todo.train, expected, at_once, here), f"{counted}, {todo.about} {clock(seconds)} on {at_once} of {here.cores} cores"]
+    return [*lines, *todo.again, *todo.impossible, *memory(todo.train, expected, at_once, limits), f"{counted}, {todo.about} {clock(seconds)} on {at_once} of {here.cores} cores"]
 
 
 def trained(groups: Iterable[Sequence[TrainSpec]], expected: Estimator) -> Iterable[str]:
@@ -44,14 +46,17 @@ def trained(groups: Iterable[Sequence[TrainSpec]], expected: Estimator) -> Itera
         yield f"{task} {cell}: {runs} run{'s' * (runs > 1)}{several}, {notes}"
 
 
-def memory(groups: Sequence[Sequence[TrainSpec]], expected: Estimator, workers: int, here: Where) -> list[str]:
-    """The line of memory: of the largest groups that run at once."""
+def memory(groups: Sequence[Sequence[TrainSpec]], expected: Estimator, workers: int, limits: Limits) -> list[str]:
+    """The line of memory: of the largest groups that run at once, beside what a worker and all of them may take."""
     largest = sorted((expected.bytes(group) for group in groups), reverse=True)[:workers]
     if not largest:
         return []
-    over = sum(largest) > here.memory_bytes > 0
-    said = f"memory: up to about {largest[0] / GB:.1f} GB a worker, {sum(largest) / GB:.1f} GB in all, of {here.memory_bytes / GB:.0f} GB"
-    return [f"{said}: more than there is, give --workers {max(1, int(here.memory_bytes // largest[0]))}" if over else said]
+    each, whole = limits.bytes(workers), allowed()
+    said = f"memory: up to about {largest[0] / GB:.1f} GB a worker of {each / GB:.1f} GB, {sum(largest) / GB:.1f} GB in all of {whole / GB:.1f} GB"
+    if largest[0] > (limits.memory or SHARE * whole):
+        return [f"{said}: more than one worker may take"]
+    over = largest[0] > each or sum(largest) > whole
+    return [f"{said}: more than there is, give --workers {int(SHARE * whole // largest[0]) or 1}" if over else said]
 
 
 def afterwards(searches: Sequence[Contestant], here: Where) -> Plan:
