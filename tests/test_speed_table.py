@@ -114,12 +114,12 @@ MISTAKES = [
     (("--engine", "vender"), "unknown engine 'vender'; did you mean 'vendor'?"),
     (("--shape", "3,2,2"), "a shape is four whole numbers, steps,batch,inputs,units, as in '28,128,28,128', not '3,2,2'"),
     (("--shape", "3,2,2,many"), "not '3,2,2,many'"),
-    (("--shape", "0,2,2,4"), "length: input should be greater than or equal to 1, not 0"),
-    (("--threads", "0"), "threads: input should be greater than or equal to 1, not 0"),
+    (("--shape", "0,2,2,4"), "length: must be 1 or more, not 0"),
+    (("--threads", "0"), "threads: must be 1 or more, not 0"),
     (("--threads", "many"), "Invalid value for '--threads'"),
-    (("--repeats", "0"), "repeats: input should be greater than or equal to 1, not 0"),
-    (("--replicas", "-1"), "replicas: input should be greater than or equal to 1, not -1"),
-    (("--dtype", "float16"), "dtype: input should be 'float32' or 'float64', not 'float16'"),
+    (("--repeats", "0"), "repeats: must be 1 or more, not 0"),
+    (("--replicas", "-1"), "replicas: must be 1 or more, not -1"),
+    (("--dtype", "float16"), "dtype: must be 'float32' or 'float64', not 'float16'"),
     (("--device", "gpu"), "unknown device 'gpu'"),
 ]
 
