@@ -196,7 +196,7 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path, text, sentence):
     ({"settings": {"optimiser": {"lr": 0}}}, "optimiser.lr: must be more than 0, not 0"),
     ({"settings": {"optimiser": {"rescaled": True}}}, "optimiser: rescaled belongs to sgd and rmsprop"),
     ({"settings": {"seed": 3}}, "seed: is decided by seeds, not by a setting"),
-    ({"shapes": ({"lenght": 3},)}, "shapes.lenght: unknown setting 'lenght'; did you mean 'length'?"),
+    ({"shapes": ({"units": 3}, {"lenght": 3})}, r"shapes\[1\]: lenght: unknown setting 'lenght'; did you mean 'length'?"),
     ({"grid": {"units": [1], "optimiser.rate": [1]}}, "grid.optimiser.rate: unknown setting of optimiser 'rate'"),
     ({"grid": {"seed": [1]}}, "grid.seed: is decided by seeds"),
     ({"grid": {"task": ["adding"]}}, r"grid.task: is decided by tasks, or varied as task\.ARGUMENT"),

@@ -151,10 +151,15 @@ class Experiment:
         return [known | random for known in points.grid(self.grid) for random in drawn]
 
     def _timed(self, cells: Sequence[str], engines: Sequence[str], given: Mapping[str, Any]) -> list[SpeedSpec]:
-        try:
-            return [SpeedSpec(**{**shape, **given, "engine": e, "cell": c}) for shape in self.shapes for c in cells or self.cells for e in engines]
-        except ValidationError as error:
-            raise Mistakes(sentences(error, SpeedSpec, ("shapes",))) from None
+        made, wrong = [], []
+        for number, shape in enumerate(self.shapes):
+            try:
+                made += [SpeedSpec(**{**shape, **given, "engine": e, "cell": c}) for c in cells or self.cells for e in engines]
+            except ValidationError as error:
+                wrong += [(f"shapes[{number}]", line) for line in sentences(error, SpeedSpec)]
+        if wrong:
+            raise Mistakes(merged(wrong, len(self.shapes)))
+        return made
 
     def chosen(self, tasks: Sequence[str]) -> list[Recipe]:
         """The recipes of some tasks, all where none is given."""
