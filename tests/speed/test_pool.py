@@ -68,7 +68,7 @@ def test_overhead_of_a_tiny_group(benchmark, tmp_path, monkeypatch):
 @pytest.mark.skipif(cores() < 2, reason="this machine has one processor")
 @pytest.mark.benchmark(group="pool")
 def test_two_workers_beside_one(benchmark, tmp_path):
-    steps, repeats = (1500, 7) if many(benchmark) else (2, 1)
+    steps, repeats = (400, 9) if many(benchmark) else (2, 1)
     specs = [TrainSpec(task=TASK, cell="gru", engine="hoisted", units=32, steps=steps, evaluate_every=steps, data_seed=k) for k in range(4)]
 
     def with_workers(workers):
