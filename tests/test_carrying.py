@@ -252,9 +252,9 @@ def test_a_compiler_is_not_held_to_the_memory_of_its_worker(tmp_path, monkeypatc
     compiler = tmp_path / "compiler"
     compiler.write_text(f"#!/bin/sh\nulimit -d >> {tmp_path}/said\nexit 1\n")
     compiler.chmod(0o755)
-    (tmp_path / "cramped.py").write_text(f"import os\nfrom suite import catalogue\nos.environ['CXX'] = {str(compiler)!r}\ndef one(units): return catalogue.cell('gru', units)\n")
+    (tmp_path / "cramped.py").write_text(f"import multiprocessing, os\nfrom suite import catalogue\nif multiprocessing.parent_process():\n    os.environ['CXX'] = {str(compiler)!r}\ndef one(units): return catalogue.cell('gru', units)\n")
     spec, _ = complete(TrainSpec(task=PARITY, cell="gru", engine="hoisted", **SETTINGS))
-    group = [spec.model_copy(update={"cell": "cramped:one", "cell_digest": "", "engine": "scan"})]  # only the worker imports it
+    group = [spec.model_copy(update={"cell": "cramped:one", "cell_digest": "", "engine": "scan"})]
     with Pool(1, limits=Limits(memory=2**33)) as pool:
         list(pool.run([training(group, tmp_path, False)]))
     assert set((tmp_path / "said").read_text().split()) == {subprocess.check_output(["sh", "-c", "ulimit -d"], text=True).strip()}

@@ -41,7 +41,7 @@ BESIDE = """
 from dataclasses import replace
 from suite.cells import CELLS
 
-SETTINGS = {"batch": 8, "steps": 300, "evaluate_every": 100, "engine": "hoisted"}
+SETTINGS = {"batch": 8, "steps": 900, "evaluate_every": 300, "engine": "hoisted"}
 
 def mine(units):
     return replace(CELLS["mgu"](units), name="mine")
@@ -140,8 +140,7 @@ def test_a_node_lost_in_mid_run_costs_nothing(project, cluster, monkeypatch):
     lost = cluster.start(3)
     driver = cluster.run(project, "many", "--address", cluster.address, "--save-weights")
     records = project / "there" / "runs"
-    until(lambda: len(list(records.glob("*.json"))) >= 4)
-    until(lambda: sum("forkserver" in command for command in processes(lost).values()) > 1)  # a job is under way there
+    until(lambda: list(records.glob("*.json")) and sum("forkserver" in command for command in processes(lost).values()) > 1)  # and a job is under way there
     kill(lost)
     out, err = driver.communicate(timeout=180)
     assert driver.returncode == 0, err

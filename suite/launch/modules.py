@@ -30,7 +30,7 @@ def shipped(roots: Sequence[str]) -> list[str]:
     What is installed is not among them: it is expected wherever the suite is.
     """
     homes = {place.parent for root in roots if root != "suite" and (place := _place(importlib.import_module(root)))}
-    loaded = [module for name, module in list(sys.modules.items()) if "." not in name and name not in ("suite", "__main__")]
+    loaded = [module for name, module in sys.modules.copy().items() if "." not in name and name not in ("suite", "__main__")]
     return sorted({str(place) for module in loaded if (place := _place(module)) and place.parent in homes})
 
 

@@ -135,9 +135,9 @@ def anbn(low: int = 1, high: int = 10, test_low: int = 21, test_high: int = 50) 
 def anbmbman(low: int = 1, high: int = 10, test_low: int = 16, test_high: int = 25) -> Task:
     """n a's, m b's, as many B's as b's, as many A's as a's, predicted symbol by symbol.
 
-    >>> batch = next(anbmbman(1, 1, 3, 4).batches("test", 4, torch.Generator()))
+    >>> batch = next(anbmbman(1, 2, 4, 5).batches("test", 4, torch.Generator()))
     >>> ["".join("SabBAT"[k] for k in row[there].argmax(-1)) for row, there in zip(batch.x.unbind(1), batch.mask.T)]
-    ['SaaabbbBBBAAA', 'SaaabbbbBBBBAAA', 'SaaaabbbBBBAAAA', 'SaaaabbbbBBBBAAAA']
+    ['SaaaabbbbBBBBAAAA', 'SaaaabbbbbBBBBBAAAA', 'SaaaaabbbbBBBBAAAAA', 'SaaaaabbbbbBBBBBAAAAA']
     """
     return _language("anbmBmAn", low, high, test_low, test_high)
 
@@ -145,8 +145,8 @@ def anbmbman(low: int = 1, high: int = 10, test_low: int = 16, test_high: int = 
 def anbncn(low: int = 1, high: int = 10, test_low: int = 21, test_high: int = 50) -> Task:
     """As many b's and c's as there were a's, predicted symbol by symbol.
 
-    >>> batch = next(anbncn(1, 1, 3, 3).batches("test", 1, torch.Generator()))
+    >>> batch = next(anbncn(1, 2, 4, 4).batches("test", 1, torch.Generator()))
     >>> ["".join("SabcT"[k] for k in legal.nonzero()[:, 0]) for legal in batch.y[:, 0]]
-    ['a', 'ab', 'ab', 'ab', 'b', 'b', 'c', 'c', 'c', 'T']
+    ['a', 'ab', 'ab', 'ab', 'ab', 'b', 'b', 'b', 'c', 'c', 'c', 'c', 'T']
     """
     return _language("anbncn", low, high, test_low, test_high)
