@@ -73,22 +73,25 @@ def canonical_cell(name: str) -> str:
 def task(name: str, **difficulty: Any) -> Task:
     """The task of a name, or of an outsider's `module:attribute` (a callable `**difficulty -> Task`, or a Task).
 
-    Beside its own arguments every task takes `train`, the size of the training set.
+    Beside its own arguments every task takes `train`, the size of the training set, and `beyond`, other difficulties to be tested at.
 
     >>> task("adding", length=50).chance, task("adding(length=50)", train=1000).name
     (0.16666666666666666, "adding(form='halves', length=50, train=1000)")
     """
     from suite.tasks import Task
+    from suite.tasks.beyond import beyond
     from suite.tasks.limited import limited
 
     name, written = names.parse_call(name)
     factory = task_factory(name)
     given = written | difficulty
-    train = given.pop("train", None) if "train" not in names.arguments(factory, {}) else None
+    own = names.arguments(factory, {})
+    train, others = (given.pop(more, None) if more not in own else None for more in ("train", "beyond"))
     made = _called(factory, name, given)
     if not isinstance(made, Task):
         raise ValueError(f"task '{name}' must be a callable **difficulty -> Task; it returned {type(made).__name__}")
-    return made if train is None else limited(made, train)
+    made = made if train is None else limited(made, train)
+    return made if others is None else beyond(made, others, lambda **changed: task(name, **given | changed))
 
 
 def task_factory(name: str) -> Callable[..., Task]:

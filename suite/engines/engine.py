@@ -35,6 +35,7 @@ class Engine:
     stream   (cell, params, inputs, noise) -> a step whose weights are laid out; None: each is a sequence of one
     instructions  what products of a dtype are made with here, where that is worth saying; else nothing
     by_width whether it may refuse a cell at one width and run the same equations at another
+    rowwise  whether a sequence has the same bits in a batch of any size; batches for other engines are filled up
     """
 
     name: str
@@ -44,6 +45,7 @@ class Engine:
     stream: Streams | None = None
     instructions: Callable[[torch.dtype], str] = lambda dtype: ""
     by_width: bool = False
+    rowwise: bool = False
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]

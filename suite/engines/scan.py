@@ -161,4 +161,4 @@ def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
     return turned
 
 
-ENGINE = Engine("scan", unroll, refuses, prepare, stream, instructions)
+ENGINE = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=True)

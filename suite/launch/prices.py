@@ -21,7 +21,7 @@ COARSE = Speed((4e-4, 1.3e-4, 0.0, 3.6e-10, 6e-9), (1e-4, 4e-5, 0.0, 1.2e-10, 0.
 def key(spec: TrainSpec) -> str:
     """Everything that decides how fast a completed spec's cell trains on this machine, its shape apart."""
     device = torch.cuda.get_device_name(spec.device) if spec.device.startswith("cuda") and torch.cuda.is_available() else spec.device
-    return " ".join([spec.cell, spec.cell_digest, spec.engine, spec.dtype, device, f"threads {spec.threads}", f"torch {torch.__version__}", f"carrousel {__version__}"])
+    return " ".join(["rowwise", spec.cell, spec.cell_digest, spec.engine, spec.dtype, device, f"threads {spec.threads}", f"torch {torch.__version__}", f"carrousel {__version__}"])
 
 
 def file(machine: str) -> Path:

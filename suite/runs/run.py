@@ -26,11 +26,12 @@ class Point(Frozen):
 
 
 class Score(Frozen):
-    """The task's metric at the step that was best on validation. `test` is empty if the run did not get there."""
+    """The task's metric at the step that was best on validation. `test` is empty if the run did not get there; `beyond` is that of other difficulties, where it is a number."""
 
     best_step: Count
     validation: Finite | None = None
     test: Finite | None = None
+    beyond: dict[str, Finite] = Field(default_factory=dict)
 
 
 class Timing(Frozen):

@@ -5,8 +5,8 @@ Axes: T time, R replica, B batch, I inputs, O outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import torch
@@ -76,6 +76,7 @@ class Task:
     measure      the metric's name for people
     supervision  whether the answer is asked at the last valid step or at every step
     tokens       x holds integers
+    beyond       the same task at other difficulties, by what differs, whose test splits the trained network is scored on besides
     feedback     at validation and test, x is given up to this step, 0 from there on, and what a network says at one step is its
                  input at the next (free-running); 0: all of x is given
     stateful     row i of a batch goes on in row i of the next, from the beginning of a pass to its end
@@ -106,6 +107,7 @@ class Task:
     best: float | None = None
     whole: Task | None = None
     feedback: int = 0
+    beyond: Mapping[str, Task] = field(default_factory=dict)
 
     def solves(self, score: float) -> bool:
         """Whether a score counts as solved."""

@@ -82,7 +82,7 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
                 weights.save(keep / f"{spec.id}.safetensors", net, run.weights, spec=spec.model_dump(), test=run.test)
             except (OSError, SafetensorError) as error:  # the result is worth more than the weights
                 print(f"carrousel: weights of {spec.id} are not kept: {error}", file=sys.stderr)
-        score = Score(best_step=run.best_step, validation=run.validation, test=run.test) if run.validation is not None else None
+        score = Score(best_step=run.best_step, validation=run.validation, test=run.test, beyond=run.beyond) if run.validation is not None else None
         points = tuple(Point(step=int(p["step"]), loss=p["loss"], validation_loss=p["validation_loss"], validation=p["validation"]) for p in run.curve)
         results.append((run.status, score, points, costs))
     return results

@@ -66,13 +66,13 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts), -1)
 
 
-def padded(x: Tensor, mask: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
-    """A batch filled up with zeros to a multiple; the caller drops the answers to them."""
-    missing = -mask.shape[1] % multiple
+def padded(x: Tensor, mask: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """A batch filled up with zeros; the caller drops the answers to them."""
+    missing = rows - mask.shape[1]
     if not missing:
         return x, mask
-    rows = (0, 0) * (x.ndim > 2) + (0, missing)
-    return functional.pad(x, rows), functional.pad(mask, (0, missing), value=True)
+    ends = (0, 0) * (x.ndim > 2) + (0, missing)
+    return functional.pad(x, ends), functional.pad(mask, (0, missing), value=True)
 
 
 def alike(steps: Tensor, rows: int) -> Tensor:

@@ -34,7 +34,7 @@ STATE = ("theta", "slots", "rates", "momenta", "best", "loss_sum", "loss_steps",
 class Fitted:
     """One replica's outcome: `curve` has a point an evaluation, `weights` are those of the best step, (1, *shape) each.
 
-    `seconds` is the wall time of all replicas together, in every process that had a part in it.
+    `beyond` has the test score at each other difficulty the task names. `seconds` is the wall time of all replicas together, in every process that had a part in it.
     """
 
     seed: int
@@ -43,6 +43,7 @@ class Fitted:
     best_step: int = 0
     validation: float | None = None
     test: float | None = None
+    beyond: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
@@ -176,9 +177,9 @@ class Trainer:
                 run.status, going = "done", False
         return going
 
-    def scores(self, split: str, theta: Tensor) -> tuple[list[float], list[float]]:
-        """Mean loss and metric of each replica over a split."""
-        return means(self.network, self.layout.views(theta), self.task, split, self.engine, self.rows, self.stateful)
+    def scores(self, split: str, theta: Tensor, task: Task | None = None) -> tuple[list[float], list[float]]:
+        """Mean loss and metric of each replica over a split, of the task unless another is given."""
+        return means(self.network, self.layout.views(theta), task or self.task, split, self.engine, self.rows, self.stateful)
 
     def finish(self) -> None:
         """Test scores and weights of the best steps."""
@@ -190,6 +191,10 @@ class Trainer:
             for row, replica in enumerate(reached):
                 run, finite = self.fitted[replica], math.isfinite(test[row])
                 run.test, run.status = (test[row], "done") if finite else (None, f"diverged at step {run.best_step}")
+            for label, other in self.task.beyond.items():
+                _, there = self.scores("test", self.best[reached], other)
+                for row, replica in enumerate(reached):
+                    self.fitted[replica].beyond |= {label: there[row]} if math.isfinite(there[row]) else {}
         for replica, run in enumerate(self.fitted):
             run.seconds = self.seconds
             run.weights = {name: value.cpu().clone() for name, value in self.layout.views(self.best[replica : replica + 1]).items()}
