@@ -14,6 +14,7 @@ from suite.experiments.match import Match
 from suite.experiments.mistakes import Mistakes, merged, sentences
 from suite.experiments.points import Point, Sample
 from suite.experiments.search import Contestant, Search
+from suite.experiments.study import Study
 from suite.names import format_call, parse_call
 from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec
 
@@ -63,6 +64,7 @@ class Experiment:
     grid, sample    settings that vary: every combination of the grid, at each of the points drawn
     match           units are solved from a budget instead of set
     search          settings that are chosen for each cell and task from equal trials, see `suite.experiments.search`
+    study           what the page tells beside scores, see `suite.experiments.study`
     """
 
     name: str
@@ -77,6 +79,7 @@ class Experiment:
     sample: Sample | None = None
     match: Match | None = None
     search: Search | None = None
+    study: Study = Study()
 
     def specs(self, *args: Any, **options: Any) -> list[TrainSpec | SpeedSpec]:
         """Every run that is known from the start; `ask` says with which options."""

@@ -16,6 +16,7 @@ from suite.experiments.match import Match
 from suite.experiments.mistakes import Mistakes, sentences
 from suite.experiments.points import Grid, Sample
 from suite.experiments.search import Search
+from suite.experiments.study import Study
 from suite.runs.spec import Above, Frozen, Optimiser, Positive, SpeedSpec, TrainSpec
 
 Name = Annotated[str, Field(min_length=1)]
@@ -58,6 +59,7 @@ class Described(Frozen):
     sample: Sample | None = None
     match: Match | None = None
     search: Search | None = None
+    study: Study = Study()
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
@@ -89,7 +91,7 @@ def experiment(raw: Mapping[str, Any], name: str) -> Experiment:
         raise Mistakes(sentences(error, Described)) from error
     shared = _plain(found.settings)
     recipes = tuple(Recipe(task.task, _joined(shared, _plain(task, "task", "cells")), task.cells, f"tasks[{number}]") for number, task in enumerate(found.tasks))
-    whole = {field: getattr(found, field) for field in ("name", "question", "cells", "engines", "seeds", "grid", "sample", "match", "search")}
+    whole = {field: getattr(found, field) for field in ("name", "question", "cells", "engines", "seeds", "grid", "sample", "match", "search", "study")}
     return Experiment(recipes=recipes, settings=shared, shapes=tuple(_plain(shape) for shape in found.shapes), **whole)
 
 

@@ -22,14 +22,33 @@ one too.
 
 from suite.experiments.experiment import Experiment, Recipe
 from suite.experiments.points import Distribution, Sample
+from suite.experiments.study import Claim, Study
 from suite.runs.spec import Optimiser
 
 VARIANTS = ("lstm-peephole", "lstm-nig", "lstm-nfg", "lstm-nog", "lstm-niaf", "lstm-noaf", "lstm-cifg", "lstm", "lstm-fgr")
 PASSES, PATIENCE = 150, 15
 TUNE = 60  # frames
+TRIALS = 1_800  # on a data set: 200 of each variant
+RATE, UNITS, NOISE, MOMENTUM = "optimiser.lr", "units", "input_noise", "optimiser.momentum"
+
+CLAIMS = (
+    Claim(says="No variant is significantly better than the vanilla cell.", mark="seen", kind="none better"),
+    Claim(says="Without a forget gate, or without output activation, the cell is significantly worse.", mark="known", kind="worse", of=("lstm-nfg", "lstm-noaf")),
+    Claim(says="Coupling input and forget gate changes nothing significantly.", mark="known", kind="alike", of=("lstm-cifg",)),
+    Claim(says="Leaving out peepholes changes nothing significantly.", mark="known", kind="alike", of=("lstm",)),
+    Claim(says="The rate matters most, then the number of units.", mark="known", kind="order", of=(RATE, UNITS)),
+    Claim(says="Momentum hardly matters.", mark="known", kind="minor", of=(MOMENTUM,)),
+    Claim(says="Rate and number of units interact little, so the rate can be tuned on a small network.", mark="known", kind="independent", of=(RATE, UNITS)),
+    Claim(says="More units help.", mark="known", kind="helps", of=(UNITS,)),
+)
+JSB_CLAIMS = (
+    Claim(says="On JSB Chorales full gate recurrence makes the cell worse.", mark="known", kind="worse", of=("lstm-fgr",)),
+    Claim(says="On JSB Chorales the cell does as well without input gate, without output gate or without input activation.", mark="known", kind="alike", of=("lstm-nig", "lstm-nog", "lstm-niaf")),
+    Claim(says="On JSB Chorales noise on the inputs hurts.", mark="known", kind="hurts", of=(NOISE,)),
+)
 
 
-def odyssey(name: str, task: str, examples: int, scale: float, question: str, **settings: object) -> Experiment:
+def odyssey(name: str, task: str, examples: int, scale: float, question: str, claims: tuple[Claim, ...] = (), **settings: object) -> Experiment:
     """The search on one data set; `scale` multiplies the rates."""
     online = {
         "batch": 1,
@@ -40,15 +59,16 @@ def odyssey(name: str, task: str, examples: int, scale: float, question: str, **
         "optimiser": Optimiser(name="sgd", rescaled=True, clip_norm=0.0),
     }
     space = {
-        "units": Distribution(integer_log_uniform=(20, 200)),
-        "optimiser.lr": Distribution(log_uniform=(1e-6 * scale, 1e-2 * scale)),
-        "optimiser.momentum": Distribution(one_minus_log_uniform=(0.01, 1.0)),
-        "input_noise": Distribution(uniform=(0.0, 1.0)),
+        UNITS: Distribution(integer_log_uniform=(20, 200)),
+        RATE: Distribution(log_uniform=(1e-6 * scale, 1e-2 * scale)),
+        MOMENTUM: Distribution(one_minus_log_uniform=(0.01, 1.0)),
+        NOISE: Distribution(uniform=(0.0, 1.0)),
     }
     recipe = Recipe(task, online | settings)
-    return Experiment(name=name, question=question, cells=VARIANTS, recipes=(recipe,), seeds=1, sample=Sample(trials=10, space=space))
+    study = Study(baseline=VARIANTS[0], trials=TRIALS, claims=(*CLAIMS, *claims))
+    return Experiment(name=name, question=question, cells=VARIANTS, recipes=(recipe,), seeds=1, sample=Sample(trials=10, space=space), study=study)
 
 
-JSB = odyssey("greff2017", "jsb", 229, TUNE, "Which part of the LSTM matters for polyphonic music, once each variant is tuned by random search?")
+JSB = odyssey("greff2017", "jsb", 229, TUNE, "Which part of the LSTM matters for polyphonic music, once each variant is tuned by random search?", JSB_CLAIMS)
 PEN = odyssey("greff2017-pen", "pendigits", 6_744, 1.0, "Which part of the LSTM matters for digits that a pen writes, once each variant is tuned by random search?", bidirectional=True)
 SPEECH = odyssey("greff2017-speech", "spoken-digits", 2_429, 1.0, "Which part of the LSTM matters for spoken digits, once each variant is tuned by random search?", bidirectional=True)

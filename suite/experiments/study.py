@@ -1,0 +1,46 @@
+"""What an experiment's page tells beside scores, as plain data: whom cells are held against, what is swept, what a paper says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from suite.runs.spec import Count, Frozen
+
+Mark = Literal["seen", "seen-2nd", "known", "unsure", "derived"]
+Kind = Literal["none better", "worse", "alike", "order", "minor", "independent", "hurts", "helps"]
+
+
+class Claim(Frozen):
+    """One sentence of a paper that the runs can speak to.
+
+    says    the sentence, in our words
+    mark    how sure it is that the paper says so
+    kind    none better   no variant is better than the baseline
+            worse         each of `of` is worse than the baseline
+            alike         none of `of` differs from the baseline
+            order         the settings of `of` matter in this order, the most important first
+            minor         each setting of `of` accounts for less than a tenth of the variance
+            independent   the two settings of `of` interact little: less than a tenth of the variance
+            hurts, helps  the score is worse, or better, at the high end of the setting's range than at the low one
+    of      cells, or paths of settings
+    """
+
+    says: str
+    mark: Mark
+    kind: Kind
+    of: tuple[str, ...] = ()
+
+
+class Study(Frozen):
+    """baseline    the cell that others are held against
+    difficulty  the argument of the tasks whose critical value is sought: the largest that at least half of the seeds solve
+    sizes       the argument of the tasks that is the size of the training set
+    trials      runs that the source carried out on a data set
+    claims      what the source says
+    """
+
+    baseline: str = ""
+    difficulty: str = ""
+    sizes: str = ""
+    trials: Count = 0
+    claims: tuple[Claim, ...] = ()
