@@ -39,8 +39,8 @@ def pip(arguments):
 def test_the_wheel_carries_all_that_is_read_at_run_time(wheel, root):
     names = zipfile.ZipFile(wheel).namelist()
     wanted = {f"suite/_datasets/{path.parent.name}/manifest.toml" for path in (root / "datasets").glob("*/manifest.toml")}
-    wanted |= {"suite/papers.bib", "suite/runs/schema.json", "suite/experiments/schema.json"}
-    wanted |= {str(path.relative_to(root)) for kind in ("templates", "static") for path in (root / "suite" / "report" / kind).rglob("*") if path.is_file()}
+    wanted |= {"suite/papers.bib", "suite/proofs.toml", "suite/runs/schema.json", "suite/experiments/schema.json"}
+    wanted |= {str(path.relative_to(root)) for kind in ("templates", "static", "vendor") for path in (root / "suite" / "report" / kind).rglob("*") if path.is_file()}
     wanted |= {str(path.relative_to(root)) for path in (root / "suite").rglob("*.py")}
     assert len(wanted) > 60
     assert wanted <= set(names)

@@ -78,15 +78,15 @@ def folder(tmp_path, runs, **changed):
         Store(tmp_path / "runs").write(each)
     catalogue = {"experiment": "e", "question": "?", "command": "c", "cells": [CellEntry(name="gru").model_dump()], "tasks": [TASK.model_dump()]}
     (tmp_path / "catalogue.json").write_text(json.dumps(catalogue | changed))
-    return render(tmp_path).read_text()
+    return "\n".join(path.read_text() for path in sorted(render(tmp_path).parent.glob("*.html")))
 
 
 def test_hostile_names_are_text_and_nothing_is_fetched(tmp_path):
     hostile = "m:<script>alert(1)</script>$\\frac$\"'"
     page = folder(tmp_path, [run(hostile, s, 0.9) for s in range(2)], experiment="<img src=x onerror=alert(1)>")
-    assert "<script" not in page
+    assert "<script>" not in page
     assert "<img" not in page
-    assert re.findall(r'(?:src|href)="(?!#)[^"]*"', page) == []
+    assert not [link for link in re.findall(r'(?:src|href)="([^"]*)"', page) if re.match(r"(?!data:,)[a-z]+:|/", link) and "asv.readthedocs" not in link]
     assert "&lt;script&gt;" in page
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from suite.report.latex import escaped
 from suite.report.text import COLUMNS, cell
 from suite.report.timings import measured, shapes
 from suite.runs import Run, TrainSpec
@@ -12,17 +13,6 @@ from suite.runs.flat import flat
 from suite.runs.sources import counted
 from suite.stats import mean_interval
 
-SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "×": r"$\times$",
-    "³": r"\textsuperscript{3}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-}
 TIMINGS = ("step, ms", "inference, ms", "× nn.LSTM")
 Row = Sequence[str]
 
@@ -90,12 +80,3 @@ def tabular(caption: str, head: Row, rows: Sequence[Row], alignment: str) -> str
         before = row[0]
     top = ["\\begin{table}", "\\centering", f"\\caption{{{caption}}}", f"\\begin{{tabular}}{{{alignment}}}", "\\toprule", " & ".join(head) + r" \\", "\\midrule"]
     return "\n".join([*top, *lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
-
-
-def escaped(text: str) -> str:
-    r"""Text that TeX prints as it is.
-
-    >>> print(escaped("a_b & 50 % {x}"))
-    a\_b \& 50 \% \{x\}
-    """
-    return "".join(SPECIAL.get(sign, sign if sign.isprintable() else " ") for sign in text)

@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from suite import catalogue, names, papers
+from suite import catalogue, names, papers, proofs
 from suite.cells import CELLS, digest
+from suite.launch.counting import formula
+from suite.launch.example import example
 from suite.launch.plan import canonical, task_of
+from suite.launch.typeset import equations as typeset
 from suite.tasks import TASKS, Task
 from suite.tasks.baselines import Baseline, without_order
 from suite.tasks.published import fitting
@@ -27,9 +30,10 @@ def describe(experiment: str, question: str, command: str, cells: list[dict[str,
         describe_task(text)
         | {"name": canonical(text), "label": text, "baselines": found, "without_order": without_order(task_of(text), [Baseline(**b) for b in found])}
         | {"published": [figure.line for figure in fitting(canonical(text)) if UNTIL in figure.measure]}
+        | {"figures": [dataclasses.asdict(figure) for figure in fitting(canonical(text))], "example": example(task_of(text))}
         for text, found in ((text, baselines.get(text, [])) for text in dict.fromkeys(tasks))
     ]
-    keys = [entry["paper"] for entry in (*cells, *listed_tasks) if entry["paper"]]
+    keys = [entry["paper"] for entry in (*cells, *listed_tasks) if entry["paper"]] + [figure["source"] for entry in listed_tasks for figure in entry["figures"]]
     return {
         "experiment": experiment,
         "question": question,
@@ -59,6 +63,9 @@ def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[
         "extras": list(cell.extra),
         "equations": _written(functions[-1]),
         "source": [equations(function) for function in functions],
+        "typeset": typeset(cell),
+        "formula": formula(partial(catalogue.cell, name)),
+        "proofs": [proof._asdict() for proof in proofs.proofs(name)],
         "paper": cell.paper,
     }
     if inputs is None:

@@ -1,43 +1,58 @@
-"""Figure: the score against parameters, every run a dot, the 95 % interval of the mean over it, the best baselines lines."""
+"""Figure: the score against parameters, every run a dot, the 95 % interval of the mean over it, the cells that no other dominates joined by a line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.ticker import FuncFormatter
 
-from suite.report.style import INK, Look, canvas, logarithmic, shown, svg
+from suite.report.costs import Priced, front, priced
+from suite.report.style import INK, Drawn, Look, canvas, logarithmic, short, shown, svg
 from suite.report.summary import Summary
+from suite.runs import Run
+
+PALE = 0.35  # of a cell that another beats at the same cost or less
 
 
-def draw(summary: Summary, look: Look, name: str) -> str:
-    """The figure of one task as SVG, or "" where no run has a score."""
+def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = ()) -> Drawn:
+    """The figure of one task as SVG, or "" where no run has a score; dominated cells are pale where `runs` say what cells cost."""
     rows = [{"cell": s.cell, "parameters": s.parameters, "score": value} for s in summary.scores for value in s.values if s.parameters]
     if not rows:
-        return ""
+        return Drawn("")
     table = pd.DataFrame(rows)
     figure, axes = canvas()
     share = summary.task.share
-    sns.scatterplot(
-        table, x="parameters", y="score", hue="cell", style="cell", palette=look.colours, markers=look.marks, ax=axes, legend=False, alpha=0.55, s=34, linewidth=0, zorder=3
-    )
+    found = priced(summary, runs)
+    able = front(found, "parameters", higher=summary.task.better == "higher")
+    strength = {s.cell: 1.0 if s.cell in able or not able else PALE for s in summary.scores}
+    for cell, part in table.groupby("cell", sort=False):
+        axes.scatter(part["parameters"], part["score"], c=look.colours[str(cell)], marker=look.marks[str(cell)], alpha=0.55 * strength[str(cell)], s=34, linewidth=0, zorder=3)
     for score in summary.scores:
         if score.interval and score.parameters:
             low, high = score.interval.center - score.interval.low, score.interval.high - score.interval.center
-            axes.errorbar([score.parameters], [score.interval.center], [[low], [high]], color=look.colours[score.cell], capsize=4, linewidth=1.6, zorder=4)
-            axes.plot([score.parameters], [score.interval.center], marker="_", markersize=12, color=look.colours[score.cell], zorder=5)
+            common = {"color": look.colours[score.cell], "alpha": strength[score.cell]}
+            axes.errorbar([score.parameters], [score.interval.center], [[low], [high]], capsize=4, linewidth=1.6, zorder=4, **common)
+            axes.plot([score.parameters], [score.interval.center], marker="_", markersize=12, zorder=5, **common)
+    _front(axes, found, able)
     _scale(axes, table, share)
-    for found, dashes, x, side in ((summary.baseline, "--", 1.0, "right"), (summary.whole, ":", 0.01, "left")):
-        if found is None:
+    for line, dashes, x, side in ((summary.baseline, "--", 1.0, "right"), (summary.whole, ":", 0.01, "left")):
+        if line is None:
             continue
-        label, line = found
-        axes.axhline(line.center, color=INK, linestyle=dashes, linewidth=1, zorder=2)
-        axes.annotate(label, (x, line.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
+        label, height = line
+        axes.axhline(height.center, color=INK, linestyle=dashes, linewidth=1, zorder=2)
+        axes.annotate(short(label), (x, height.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
     axes.set_xlabel("parameters")
-    axes.set_ylabel(f"test {summary.measure}")
+    axes.set_ylabel(f"test {short(summary.measure)}")
     return svg(figure, name, f"Test {summary.measure} against parameters on {summary.label}", described(summary))
+
+
+def _front(axes: Any, found: Sequence[Priced], able: Sequence[str]) -> None:
+    """A line along the cells that no other dominates."""
+    at = {p.score.cell: (p.parameters, sum(p.score.values) / len(p.score.values)) for p in found}
+    if len(able) > 1:
+        axes.plot(*zip(*(at[cell] for cell in able), strict=True), color=INK, linewidth=0.9, alpha=0.6, drawstyle="steps-post", zorder=2)
 
 
 def _scale(axes: Any, table: pd.DataFrame, share: bool) -> None:

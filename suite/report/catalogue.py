@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -26,8 +26,32 @@ class BaselineEntry(Plain):
     whole: bool = False
 
 
+class ProofEntry(Plain):
+    """What is proved of a cell, and by which test."""
+
+    says: str
+    test: str
+
+
+class FigureEntry(Plain):
+    """One published figure; `confidence` says how it is known."""
+
+    method: str
+    setting: str = ""
+    measure: str
+    value: Finite
+    unit: str = ""
+    source: str = ""
+    confidence: str = "unsure"
+
+    @property
+    def line(self) -> str:
+        """The figure for people, its mark with it."""
+        return f"{self.method}{f', {self.setting}' if self.setting else ''}: {self.measure} {self.value:,g}{f' {self.unit}' if self.unit else ''}"
+
+
 class CellEntry(Plain):
-    """A cell's table and source."""
+    """A cell's table and source; `typeset` are its equations as trees of names and operators, `formula` its parameters in units n and inputs m."""
 
     name: str
     rows: list[tuple[str, str]] = Field(default=[], strict=False)
@@ -35,7 +59,21 @@ class CellEntry(Plain):
     extras: list[str] = []
     equations: str = ""
     source: list[str] = []
+    typeset: list[Any] = []
+    formula: str = ""
+    proofs: list[ProofEntry] = []
     paper: str = ""
+
+
+class ExampleEntry(Plain):
+    """One example: x a row or a token a step, y what is asked, null where nothing is; `steps` and `inputs` of the whole of it."""
+
+    steps: int
+    inputs: int = 1
+    tokens: bool = False
+    every: bool = False
+    x: list[Any]
+    y: Any = None
 
 
 class TaskEntry(Plain):
@@ -51,6 +89,20 @@ class TaskEntry(Plain):
     baselines: list[BaselineEntry] = []
     without_order: list[str] = []
     published: list[str] = []
+    figures: list[FigureEntry] = []
+    example: ExampleEntry | None = None
+    inputs: int | None = None
+    outputs: int | None = None
+    supervision: str = ""
+    answer: str = ""
+    source: str = ""
+    version: int | None = None
+    paper: str = ""
+
+    @field_validator("example", mode="before")
+    @classmethod
+    def _none_is_empty(cls, value: Any) -> Any:
+        return value or None
 
     @property
     def share(self) -> bool:

@@ -1,31 +1,70 @@
-"""The page of an experiment: one HTML file that opens from disk and asks the network for nothing."""
+"""The site of an experiment: pages that open from disk and from any folder of a server, and ask the network for nothing."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace as changed
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader
+from jinja2.utils import htmlsafe_json_dumps
 
-from suite.report import accuracy, learning, ratios, speed
-from suite.report.catalogue import Catalogue, read_catalogue
-from suite.report.solving import solvings
-from suite.report.style import Look, shown, spread
-from suite.report.summary import summaries
-from suite.report.text import brief, repeats
-from suite.report.timings import means, shapes, table
-from suite.report.ways import apart, settings
+from suite.report import assets, flow
+from suite.report.catalogue import read_catalogue
+from suite.report.downloads import Links, links, save
+from suite.report.exhibit import Page
+from suite.report.material import Found, Material, material, runs_link
+from suite.report.pages import KINDS
+from suite.report.pages.runs import details
+from suite.report.style import shown, spread
+from suite.report.text import brief
+from suite.report.timings import table
 from suite.runs import Run, SpeedSpec
 from suite.runs.sources import RECORDS, counted, written
 from suite.runs.sources import shown as path_shown
 from suite.runs.store import replace, write_lines
 
+SECTIONS = {
+    "index.html": "Overview",
+    "tasks.html": "Tasks",
+    "cells.html": "Cells",
+    "speed.html": "Speed",
+    "gradients.html": "Gradient flow",
+    "history.html": "Regressions",
+    "runs.html": "Runs",
+    "not-run.html": "Not run",
+    "machine.html": "Machine",
+    "references.html": "References",
+}
+OURS = ("task-*.html", "cell-*.html", "data/*.js")  # files of an earlier rendering that may have no successor
 
-def render(folder: Path) -> Path:
-    """Write `index.html`, and `speed.csv` if anything was timed, from the records and the catalogue in a folder; return the page's path."""
+
+class Options(NamedTuple):
+    """How a site is written: where its scripts lie as seen from a page, whether everything can be downloaded, asv's results if there are any."""
+
+    assets: str = "assets"
+    downloads: bool = False
+    history: Path | None = None
+    told: Callable[[str], None] = lambda _: None
+
+
+PLAIN = Options()
+
+
+def render(folder: Path, options: Options = PLAIN, out: Path | None = None) -> Path:
+    """Write the site of the records and the catalogue in a folder, and `speed.csv` if anything was timed; return the path of `index.html`."""
+    out = out or folder
+    options.told("reading records")
+    found = gathered(folder)._replace(history=options.history)
+    if any(isinstance(run.spec, SpeedSpec) for run in found.runs):
+        replace(out / "speed.csv", table(found.runs))
+    return write(found, out, options)
+
+
+def gathered(folder: Path) -> Found:
+    """What a folder holds: the records of its command that count, and a sentence for what is passed over."""
     catalogue = read_catalogue(folder)
     runs, skipped = records(folder)
     wanted = None if catalogue.runs is None else set(catalogue.runs)
@@ -35,16 +74,11 @@ def render(folder: Path) -> Path:
     once = counted(shown_runs)
     if len(once) < len(shown_runs):
         skipped.append(f"{len(shown_runs) - len(once)} records are of runs that other machines carried out too; one record of each counts")
-    shown_runs = once
-    if any(isinstance(run.spec, SpeedSpec) for run in shown_runs):
-        replace(folder / "speed.csv", table(shown_runs))
-    page = folder / "index.html"
-    replace(page, html(catalogue, shown_runs, skipped))
-    return page
+    return Found(catalogue, once, skipped, flow.read(folder), records=RECORDS if (folder / RECORDS).exists() else "")
 
 
-def publish(folder: Path, target: Path) -> Path:
-    """Page, catalogue and records as one sorted JSONL, in a folder to be committed."""
+def publish(folder: Path, target: Path, options: Options = PLAIN) -> Path:
+    """Pages, catalogue and records as one sorted JSONL, in a folder to be committed."""
     target.mkdir(parents=True, exist_ok=True)
     catalogue = read_catalogue(folder)
     chosen = [run for run, file in records(folder)[0] if catalogue.runs is None or {file, run.file} & set(catalogue.runs)]
@@ -52,7 +86,9 @@ def publish(folder: Path, target: Path) -> Path:
     described = json.loads((folder / "catalogue.json").read_bytes())
     named = {"runs": sorted(run.file for run in chosen)} if catalogue.runs is not None else {}  # an earlier schema called them otherwise
     replace(target / "catalogue.json", json.dumps(described | named, indent=1, allow_nan=False) + "\n")
-    return render(target)
+    if kept := flow.read(folder):
+        replace(target / flow.FILE, json.dumps({run: {name: entry.model_dump() for name, entry in layers.items()} for run, layers in sorted(kept.items())}, sort_keys=True) + "\n")
+    return render(target, options)
 
 
 def records(folder: Path) -> tuple[list[tuple[Run, str]], list[str]]:
@@ -61,55 +97,56 @@ def records(folder: Path) -> tuple[list[tuple[Run, str]], list[str]]:
     return found, [f"{path_shown(Path(path.name))}: {reason}" for path, reason in skipped]
 
 
-def html(catalogue: Catalogue, runs: Sequence[Run], skipped: Sequence[str]) -> str:
-    """The whole page."""
-    runs = apart(runs, catalogue.drawn)
-    ran = {run.spec.cell for run in runs}
-    cells = list(dict.fromkeys([*(entry.name for entry in catalogue.cells if entry.name in ran), *(run.spec.cell for run in runs)]))  # a layer above is no contestant
-    look = Look(cells, sorted({run.spec.engine for run in runs if isinstance(run.spec, SpeedSpec)}))
-    told = summaries(runs, catalogue.tasks, cells)
-    tasks = [
-        {
-            "summary": summary,
-            "accuracy": accuracy.draw(summary, look, f"a{number}"),
-            "learning": learning.draw(summary, runs, look, f"l{number}"),
-            "settings": settings(runs, summary.name),
-        }
-        for number, summary in enumerate(told)
-    ]
-    timed = [
-        {"title": shape.title, "repeats": repeats(group), "figure": speed.draw(shape, group, look, f"s{number}"), "headings": list(speed.headings(group)), "rows": speed.rows(group)}
-        for number, (shape, group) in enumerate(shapes(runs).items())
-    ]
-    overviews = [{"title": setting, "figure": ratios.draw(setting, group, look, f"r{number}")} for number, (setting, group) in enumerate(ratios.settings(runs).items())]
+def write(found: Found, out: Path, options: Options) -> Path:
+    """Every page with its data, the scripts and what can be downloaded."""
+    made = material(found, options.told)
+    pages = [_with_data(page) for kind in KINDS for page in kind(made)]
+    files = links(pages) if options.downloads else {}
+    options.told(f"{len(pages)} pages")
+    new = [out / page.file for page in pages]
+    assets.copy(out / options.assets)
+    (out / "data").mkdir(parents=True, exist_ok=True)
+    new += [_data(out / f"data/runs-{k}.js", "runs", chunk) for k, chunk in enumerate(details(made))]
+    new += [_data(out / page.data[0], "page", page.given["charts"]) for page in pages if page.data]
+    environment = _environment(made, options, files)
+    for page in pages:
+        replace(out / page.file, environment.get_template(page.template).render(page=page, **page.given))
+    for stale in {path for pattern in OURS for path in out.glob(pattern)} - set(new):
+        stale.unlink()
+    if options.downloads:
+        save(out, pages, made, options.told)
+    return out / "index.html"
+
+
+def _with_data(page: Page) -> Page:
+    """A page with charts has their data in a file of its own."""
+    return changed(page, data=[f"data/{Path(page.file).stem}.js"]) if page.given.get("charts", {}).get("panels") else page
+
+
+def _data(path: Path, name: str, value: Any) -> Path:
+    """A script that hands data to the page: fetch fails on file://."""
+    replace(path, f"(window.carrousel ??= {{}}).{name} = Object.assign(window.carrousel.{name} ?? {{}}, {htmlsafe_json_dumps(value, sort_keys=True, allow_nan=False)});\n")
+    return path
+
+
+def _environment(made: Material, options: Options, files: Links) -> Environment:
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"shown": shown, "spread": spread, "brief": brief, "swatches": {name: look.swatch(name) for name in (*cells, *look.engines)}}
-    return environment.get_template("page.html").render(
-        catalogue=catalogue,
-        legend=look.legend(),
-        cells=cells,
-        tasks=tasks,
-        solvings=solvings(runs, told),
-        timed=timed,
-        overviews=overviews,
-        means=means(runs),
-        engines=look.engines,
-        runs=sorted(runs, key=lambda r: (r.spec.kind, getattr(r.spec, "task", ""), cells.index(r.spec.cell), getattr(r.spec, "seed", 0))),
-        not_run=not_run(runs),
-        skipped=skipped,
-        machines={run.where.machine: run.where for run in runs}.values(),
-        css=(Path(__file__).parent / "static" / "page.css").read_text(encoding="utf-8"),
-    )
-
-
-def not_run(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """What has no result, by sentence, with how many runs it concerns."""
-    counted: Counter[tuple[str, str, str]] = Counter()
-    for run in runs:
-        if run.status != "done":
-            kind, _, reason = run.status.partition(": ")
-            counted[getattr(run.spec, "task", f"speed, engine {run.spec.engine}"), run.spec.cell, reason or kind] += 1
-    merged: dict[tuple[str, str], list[str]] = {}
-    for (what, cell, reason), n in counted.items():
-        merged.setdefault((what, reason), []).append(f"{cell} × {n}")
-    return [{"what": what, "cells": ", ".join(cells), "reason": reason} for (what, reason), cells in merged.items()]
+    environment.globals |= {
+        "shown": shown,
+        "id": id,
+        "spread": spread,
+        "brief": brief,
+        "runs_link": runs_link,
+        "catalogue": made.catalogue,
+        "look": made.look,
+        "cells": made.cells,
+        "sprite": made.look.sprite(),
+        "navigation": list(SECTIONS.items()),
+        "navigation_of": {section: file for file, section in SECTIONS.items()},
+        "assets": options.assets,
+        "downloads": options.downloads,
+        "files": files,
+        "total": f"{len(made.runs):,}",
+        "records_file": made.found.records,
+    }
+    return environment

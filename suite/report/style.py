@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from html import escape
 from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.path import Path as Outline
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
 INK, FAINT = "#101112", "#d0d1d2"  # replaced by the page's own colours
 WIDTH, HEIGHT = 4.4, 3.1
+LONGEST = 44  # characters of a name in a figure; pages print all of it
+LETTERS = {Outline.MOVETO: "M", Outline.LINETO: "L", Outline.CURVE3: "Q", Outline.CURVE4: "C", Outline.CLOSEPOLY: "Z"}
 
 SETTINGS = {
     "svg.fonttype": "none",
@@ -58,11 +64,49 @@ class Look:
         return [{"cell": cell, "mark": self.swatch(cell)} for cell in self.cells]
 
     def swatch(self, name: str) -> str:
-        """The mark of a cell or an engine, for legends and tables."""
-        figure, axes = canvas(0.24, 0.24)
-        axes.set_axis_off()
-        axes.plot([0], [0], marker=self.marks[name], color=self.colours[name], markersize=7, linestyle="")
-        return svg(figure, f"mark-{[*self.cells, *self.engines].index(name)}", "", "")
+        """The mark of a cell or an engine, for legends and tables; the page holds `sprite`."""
+        return f'<svg class="swatch" viewBox="-1.3 -1.3 2.6 2.6" aria-hidden="true"><use href="#m{self._number(name)}"/></svg>'
+
+    def sprite(self) -> str:
+        """Every mark once, for a page's swatches to point to."""
+        names = dict.fromkeys([*self.cells, *self.engines])
+        marks = "".join(f'<path id="m{self._number(name)}" d="{outline(self.marks[name])}" fill="{self.colours[name]}"/>' for name in names)
+        return f'<svg class="sprite" aria-hidden="true"><defs>{marks}</defs></svg>'
+
+    def _number(self, name: str) -> int:
+        return [*self.cells, *self.engines].index(name)
+
+    def shape(self, name: str) -> str:
+        """The same mark as a path in a box of -1 to 1, for interactive charts."""
+        return outline(self.marks[name])
+
+
+class Drawn(str):
+    """A figure as SVG that remembers what it was drawn from, so that it can be saved in other forms too."""
+
+    __slots__ = ("figure",)
+    figure: Figure | None
+
+
+@cache
+def outline(mark: str) -> str:
+    """A mark of matplotlib's as an SVG path, y downwards, in a box of -1 to 1."""
+    style = MarkerStyle(mark)
+    path = style.get_path().transformed(style.get_transform())
+    said = []
+    for points, code in path.iter_segments(curves=True, simplify=False):
+        places = " ".join(f"{round(2 * x, 3) + 0:g},{round(-2 * y, 3) + 0:g}" for x, y in points.reshape(-1, 2)) if code != Outline.CLOSEPOLY else ""
+        said.append(f"{LETTERS[code]}{places}")
+    return "".join(said)
+
+
+def short(name: str) -> str:
+    """A name as a figure has room for it.
+
+    >>> short("gru"), len(short("x" * 5000))
+    ('gru', 44)
+    """
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Any]:
@@ -83,10 +127,11 @@ def logarithmic(axes: Any, low: float, high: float, text: Callable[[float], str]
     axes.set_xticks([], minor=True)
 
 
-def svg(figure: Figure, name: str, title: str, description: str) -> str:
+def svg(figure: Figure, name: str, title: str, description: str) -> Drawn:
     """The figure as an SVG element: identical bytes from identical data, a name and a description for screen readers."""
     buffer = io.StringIO()
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has fonts for all scripts
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
@@ -98,7 +143,22 @@ def svg(figure: Figure, name: str, title: str, description: str) -> str:
     named = f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>' if title else ""
     head, _, body = text.partition(">")
     box = head.partition('viewBox="')[2].partition('"')[0]
-    return f'<svg viewBox="{box}" {label} xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{named}{body}'
+    made = Drawn(f'<svg viewBox="{box}" {label} xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{named}{body}')
+    made.figure = figure
+    return made
+
+
+def saved(drawn: str, kind: str) -> bytes | None:
+    """A figure as "png" or "pdf" on white, the same bytes from the same data; None for an SVG that was not drawn here."""
+    figure = getattr(drawn, "figure", None)
+    if figure is None:
+        return None
+    buffer = io.BytesIO()
+    unsigned = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}}
+    with mpl.rc_context(SETTINGS | {"pdf.fonttype": 42, "figure.dpi": 200}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format=kind, dpi=200, facecolor="white", metadata=unsigned[kind])
+    return buffer.getvalue()
 
 
 def percent(value: float) -> str:

@@ -1,0 +1,101 @@
+"""Every table as CSV, JSON and LaTeX, every figure as SVG, PNG and PDF, in a folder beside the pages."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from suite.report.exhibit import Drawing, Page, Table
+from suite.report.latex import tabular
+from suite.report.material import Material
+from suite.report.style import saved
+from suite.runs.store import replace
+
+FOLDER = "downloads"
+TABLES, FIGURES = ("csv", "json", "tex"), ("svg", "png", "pdf")
+Links = dict[int, list[tuple[str, str]]]
+
+
+def stem(page: Page, each: Table | Drawing) -> str:
+    """The file of an exhibit, without its suffix."""
+    return f"{Path(page.file).stem}-{each.name}"
+
+
+def links(pages: Sequence[Page]) -> Links:
+    """What can be saved of each exhibit: the form and where it lies."""
+    made: Links = {}
+    for page in pages:
+        for each in page.shows:
+            made[id(each)] = [(form.upper(), f"{FOLDER}/{name}") for name, form in _files(page, each)]
+    return made
+
+
+def _files(page: Page, each: Table | Drawing) -> Iterator[tuple[str, str]]:
+    name = stem(page, each)
+    if isinstance(each, Drawing):
+        yield from ((f"{name}.{form}", form) for form in FIGURES)
+    if isinstance(each, Table) or each.data:
+        yield from ((f"{name}.{form}", form) for form in TABLES)
+
+
+def save(out: Path, pages: Sequence[Page], material: Material, told: Callable[[str], None]) -> None:
+    """Write all of it, and a page that lists it."""
+    (out / FOLDER).mkdir(parents=True, exist_ok=True)
+    every = [(page, each) for page in pages for each in page.shows]
+    new = {out / FOLDER / "index.html", out / FOLDER / "references.bib"}
+    for number, (page, each) in enumerate(every, start=1):
+        if number % 25 == 0:
+            told(f"downloads: {number} of {len(every)}")
+        new |= _saved(out / FOLDER, page, each)
+    replace(out / FOLDER / "references.bib", "\n\n".join(reference.get("bibtex", "") for reference in material.catalogue.references) + "\n")
+    replace(out / FOLDER / "index.html", _listed(every))
+    for stale in set((out / FOLDER).iterdir()) - new:
+        stale.unlink()
+
+
+def _saved(folder: Path, page: Page, each: Table | Drawing) -> set[Path]:
+    name = stem(page, each)
+    written = set()
+    if isinstance(each, Drawing):
+        for form in FIGURES[1:]:
+            content = saved(each.svg, form)
+            if content is not None:
+                (folder / f"{name}.{form}").write_bytes(content)
+                written.add(folder / f"{name}.{form}")
+        replace(folder / f"{name}.svg", each.svg.replace("currentColor", "#101112").replace("var(--grid)", "#d0d1d2"))
+        written.add(folder / f"{name}.svg")
+    table = each.data if isinstance(each, Drawing) else each
+    if table is not None:
+        texts = {"csv": _csv(table), "json": json.dumps({"title": table.title, "rows": table.records()}, indent=1, ensure_ascii=False) + "\n", "tex": latex(table)}
+        for form, text in texts.items():
+            replace(folder / f"{name}.{form}", text)
+            written.add(folder / f"{name}.{form}")
+    return written
+
+
+def _csv(table: Table) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.headings)
+    writer.writerows(["; ".join([entry.text, *entry.small]) for entry in row] for row in table.rows)
+    return text.getvalue()
+
+
+def latex(table: Table) -> str:
+    """The table for a paper; it needs the package booktabs."""
+    return "% \\usepackage{booktabs}\n" + tabular(table.title, table.headings, [["; ".join([entry.text, *entry.small]) for entry in row] for row in table.rows])
+
+
+def _listed(every: Sequence[tuple[Page, Table | Drawing]]) -> str:
+    """One plain page of links."""
+    items = []
+    for page, each in every:
+        forms = " ".join(f'<a href="{name}" download>{form.upper()}</a>' for name, form in _files(page, each))
+        items.append(f"<li>{escape(page.title)}: {escape(each.title)} {forms}</li>\n")
+    head = '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>Downloads</title></head>'
+    back = '<p><a href="../index.html">Back to the pages</a>, <a href="references.bib">references.bib</a></p>'
+    return f'<!doctype html>\n<html lang="en">{head}\n<body><main><h1>Downloads</h1>{back}<ul>\n{"".join(items)}</ul></main></body></html>\n'

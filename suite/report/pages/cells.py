@@ -1,0 +1,79 @@
+"""A page a cell: its equations, its table, what is proved of it, what it costs, how fast it is, and its results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from suite.report.catalogue import CellEntry
+from suite.report.exhibit import Entry, Page, Table
+from suite.report.material import Material, cell_file
+from suite.report.mathml import equations
+from suite.report.pages.results import result
+from suite.report.text import brief, cell
+from suite.report.timings import LSTM, ratio, shape_of
+
+
+def pages(material: Material) -> list[Page]:
+    """The list of cells, and a page for each."""
+    rows = [[_named(material, entry), Entry(entry.formula or "–"), Entry(", ".join(entry.states)), Entry(str(len(entry.rows)) if entry.rows else "–"), Entry(str(len(entry.proofs))), _paper(entry)] for entry in material.described.values()]
+    listed = Table("cells", "Cells", ["cell", "parameters at n units and m inputs", "states", "rows", "proofs", "source"], rows)
+    return [Page("cells.html", "Cells", "list.html", "Cells", {"listed": listed if rows else None, "empty": "No cell is part of these records."}, [listed], ["dataTables.min.js"]), *(_page(material, entry) for entry in material.described.values())]
+
+
+def _named(material: Material, entry: CellEntry) -> Entry:
+    return Entry(entry.name, href=cell_file(entry.name), mark=material.look.swatch(entry.name) if entry.name in material.look.marks else "", css="name")
+
+
+def _paper(entry: CellEntry) -> Entry:
+    return Entry(entry.paper, href=f"references.html#ref-{entry.paper}") if entry.paper else Entry("–")
+
+
+def _page(material: Material, entry: CellEntry) -> Page:
+    own = [name for name, base in material.base.items() if base == entry.name]
+    results, speed, costs = _results(material, own), _speed(material, own), _costs(material, own)
+    proofs = Table("proofs", f"What is proved of {entry.name}", ["property", "test"], [[Entry(p.says, css="wrap"), Entry(p.test, code=True, css="wrap")] for p in entry.proofs])
+    heard = Table("rows", f"What feeds each pre-activation of {entry.name}", ["row", "sources"], [[Entry(row, code=True), Entry(sources, code=True)] for row, sources in entry.rows])
+    given: dict[str, Any] = {
+        "cell": entry,
+        "mark": material.look.swatch(entry.name if entry.name in material.look.marks else own[0]) if entry.name in material.look.marks or own else "",
+        "math": equations(entry.typeset),
+        "rows": heard if heard.rows else None,
+        "proofs": proofs if proofs.rows else None,
+        "results": results,
+        "costs": costs,
+        "speed": speed,
+        "reference": next((r for r in material.catalogue.references if r.get("key") == entry.paper), None),
+    }
+    shows = [given["rows"], given["proofs"], results, costs, speed]
+    return Page(cell_file(entry.name), entry.name, "cell.html", "Cells", given, [each for each in shows if each], ["dataTables.min.js"])
+
+
+def _results(material: Material, own: list[str]) -> Table | None:
+    rows = []
+    for s in material.summaries:
+        place = {score.cell: place for place, score in enumerate(sorted((x for x in s.scores if x.whole and x.interval), key=lambda x: x.interval.center, reverse=s.task.better == "higher"), start=1)}  # type: ignore[union-attr]
+        rows += [[material.task_entry(s.name), Entry(score.cell, css="name"), result(s, score), Entry(f"{place[score.cell]} of {len(place)}" if score.cell in place else "not ranked")] for score in s.scores if score.cell in own]
+    return Table("results", "Results on every task", ["task", "as", "test score", "place by mean"], rows) if rows else None
+
+
+def _costs(material: Material, own: list[str]) -> Table | None:
+    """What its networks came to, each size once."""
+    found = {
+        (run.spec.cell, run.spec.units, run.costs.parameters, run.costs.multiply_adds, run.costs.state_bytes): None
+        for run in material.runs
+        if run.spec.cell in own and run.spec.kind == "train" and run.costs.parameters is not None
+    }
+    rows = [[Entry(name, css="name"), *(Entry("" if value is None else f"{value:,}", sort=value) for value in counts)] for name, *counts in found]
+    return Table("costs", "Networks that were trained", ["as", "units", "parameters", "multiply–adds a step", "state, bytes"], rows) if rows else None
+
+
+def _speed(material: Material, own: list[str]) -> Table | None:
+    rows = []
+    for run in material.timed:
+        if run.spec.cell in own and run.costs.step:
+            shape = shape_of(run)
+            times = ratio(run, LSTM)
+            rows.append([Entry(run.spec.engine, mark=material.look.swatch(run.spec.engine)), Entry(shape.brief), Entry(shape.setting), Entry(cell(run.costs.step, 1e3), (f"n = {run.costs.step.n}",), sort=run.costs.step.median), Entry(brief(times.median) if times else "–", sort=times.median if times else -1), Entry(run.where.machine)])
+    return Table("speed", "Training step by engine and shape", ["engine", "steps, batch, inputs, units", "setting", "step, ms [95 %]", f"× {LSTM}", "machine"], rows, filters=("engine", "setting")) if rows else None
+
+

@@ -1,0 +1,111 @@
+"""The page an experiment is opened with: its question, accuracy against cost, who is ranked where, what a study says."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from suite.report import accuracy, critical_difference
+from suite.report.costs import COSTS
+from suite.report.exhibit import Drawing, Entry, Page, Table, entries
+from suite.report.material import Material
+from suite.report.pages.charts import chart, looks
+from suite.report.pages.results import cost_table, result_table, speed_means
+from suite.report.section import Section
+from suite.report.solving import solvings
+from suite.report.style import Drawn
+from suite.stats import Ranking, ranking
+
+STUDY = "suite.report.study"
+
+
+def pages(material: Material) -> list[Page]:
+    """One page, `index.html`."""
+    drawings = [_accuracy(material, number) for number, _ in enumerate(material.summaries)]
+    shown = [drawing for drawing in drawings if drawing.svg]
+    ranked = _ranked(material)
+    results = result_table(material) if material.summaries else None
+    costs = cost_table(material, material.summaries)
+    solved = _solved(material)
+    studied = [_section(number, section) for number, section in enumerate(_study(material))]
+    timing = speed_means(material)
+    panels = {drawing.chart: panel for summary, drawing in zip(material.summaries, drawings, strict=True) if (panel := chart(material, summary))}
+    given = {
+        "results": results,
+        "verdicts": [(material.task_entry(s.name), " ".join(s.verdict)) for s in material.summaries],
+        "drawings": shown,
+        "ranked": ranked,
+        "costs": costs if costs.rows else None,
+        "solved": solved,
+        "studied": studied,
+        "timing": timing,
+        "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
+        "numbers": _numbers(material),
+    }
+    every = [results, *shown, ranked, given["costs"], solved, timing, *(each for section in studied for each in (*section["figures"], *section["tables"]))]
+    scripts = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"] if panels else []
+    return [Page("index.html", "Overview", "overview.html", "Overview", given, [each for each in every if each], [*scripts, "dataTables.min.js"])]
+
+
+def _accuracy(material: Material, number: int) -> Drawing:
+    s = material.summaries[number]
+    svg = accuracy.draw(s, material.look, f"a{number}", material.runs)
+    return Drawing(f"accuracy-{number}", s.label, svg, cost_table(material, [s], f"accuracy-{number}"), s.task.about, chart=f"accuracy-{number}")
+
+
+def _numbers(material: Material) -> list[tuple[str, str]]:
+    """The experiment in a few counts."""
+    done = sum(run.status == "done" for run in material.runs)
+    machines = {run.where.machine for run in material.runs}
+    found = [
+        (f"{len(material.summaries)}", "task" if len(material.summaries) == 1 else "tasks"),
+        (f"{len(material.cells)}", "cell" if len(material.cells) == 1 else "cells"),
+        (f"{len(material.runs):,}", "runs"),
+        (f"{len(material.runs) - done:,}", "without a result"),
+        (f"{len(machines)}", "machine" if len(machines) == 1 else "machines"),
+    ]
+    return [(value, name) for value, name in found if value != "0" or name == "without a result"]
+
+
+def _ranked(material: Material) -> Drawing | None:
+    """The critical-difference diagram over tasks that every cell finished; None for fewer than two of either."""
+    found = ranks(material)
+    if found is None:
+        return None
+    table = Table("ranks", "Mean ranks over tasks", ["cell", "mean rank", "low", "high", "n"], [[material.cell_entry(cell), *entries(*(f"{x:.2f}" for x in rank[:3]), rank.n)] for cell, rank in found.ranks.items()])
+    return Drawing("ranking", "Ranking over tasks", critical_difference.draw(found, material.look, "cd"), table, critical_difference.described(found), css="wide")
+
+
+def ranks(material: Material) -> Ranking | None:
+    """Ranks over the tasks that all cells of the page have whole results on, each score between chance (0) and solved (1)."""
+    rows = []
+    for s in material.summaries:
+        whole = {score.cell: float(np.mean(score.values)) for score in s.scores if score.values and not score.other}
+        if set(whole) == set(material.cells) and s.task.solved != s.task.chance:
+            rows.append([(whole[cell] - s.task.chance) / (s.task.solved - s.task.chance) for cell in material.cells])
+    if len(rows) < 2 or len(material.cells) < 2:
+        return None
+    return ranking({cell: [row[k] for row in rows] for k, cell in enumerate(material.cells)})
+
+
+def _solved(material: Material) -> Table | None:
+    found = solvings(material.runs, material.summaries)
+    rows = [[Entry(row.task, css="wrap name"), material.cell_entry(row.cell), *entries(*row.words), Entry(row.published[0] if row.published else "–", row.published[1:], css="wrap")] for row in found]
+    return Table("until-solved", "Updates until solved", ["task", "cell", "solved", "mean", "median", "fewest to most", "published"], rows) if rows else None
+
+
+def _study(material: Material) -> list[Section]:
+    """What the statistics of a study say, where this installation has them."""
+    if find_spec(STUDY) is None:
+        return []
+    made: list[Section] = import_module(STUDY).sections(material.catalogue, material.runs, material.look)
+    return made
+
+
+def _section(number: int, section: Section) -> dict[str, Any]:
+    tables = [Table(f"study-{number}-table-{k}", section.title, headings, [entries(*row) for row in rows]) for k, (headings, rows) in enumerate(section.tables)]
+    figures = [Drawing(f"study-{number}-figure-{k}", section.title, svg if isinstance(svg, Drawn) else Drawn(svg)) for k, svg in enumerate(section.figures)]
+    return {"title": section.title, "sentences": section.sentences, "figures": figures, "tables": tables, "note": section.note}

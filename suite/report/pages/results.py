@@ -1,0 +1,82 @@
+"""Tables of scores that several pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suite.report.costs import COSTS, Priced, priced
+from suite.report.exhibit import Entry, Table
+from suite.report.material import Material, runs_link
+from suite.report.style import shown, spread
+from suite.report.summary import CellScore, Summary
+from suite.report.text import brief
+from suite.report.timings import means
+
+
+def result_table(material: Material) -> Table:
+    """Tasks by cells: mean, interval and n."""
+    headings = ["task", *material.cells, "best trivial baseline"]
+    rows = [[_task(material, s), *(result(s, _of(s, cell)) for cell in material.cells), _baseline(s)] for s in material.summaries]
+    return Table("results", "Test scores by task and cell", headings, rows, css="results")
+
+
+def _of(summary: Summary, cell: str) -> CellScore | None:
+    return next((score for score in summary.scores if score.cell == cell), None)
+
+
+def _task(material: Material, s: Summary) -> Entry:
+    return material.task_entry(s.name)._replace(small=(f"{s.measure}, {s.task.better} is better; solved at {shown(s.task.solved, s.measure)}",), css="wrap name")
+
+
+def result(s: Summary, score: CellScore | None) -> Entry:
+    """One score with its interval and n, or what there is in its place."""
+    if score is None:
+        return Entry("–", ("not part of it",), css="none")
+    link = runs_link(task=s.name, cell=score.cell)
+    failed = (f"{len(score.other)} without a score",) if score.other and score.values else ()
+    if score.interval:
+        ties = ["tied"] if score.cell in s.tied else []
+        said = ", ".join([spread(score.interval.low, score.interval.high, s.measure), f"n = {score.interval.n}", *ties, *(["solved"] if s.solved(score) else [])])
+        css = " ".join(["best" if s.best is score else "tied" if ties else "", "weak" if s.baseline and score.cell not in s.winners else ""]).strip()
+        return Entry(shown(score.interval.center, s.measure), (said, *failed), link, score.interval.center, css)
+    if score.values:
+        return Entry(shown(score.values[0], s.measure), ("n = 1, no spread", *failed), link, score.values[0])
+    word = "not run" if score.other[0].startswith("refused") else score.other[0].replace(":", " ").split(" ")[0]
+    return Entry(word, (f"{len(score.other)} run{'s' * (len(score.other) > 1)}",), "not-run.html", css="none")
+
+
+def _baseline(s: Summary) -> Entry:
+    at_once = (f"at once: {shown(s.whole[1].center, s.measure)}, {s.whole[0]}",) if s.whole else ()
+    if s.baseline is None:
+        return Entry("–", at_once, css="wrap")
+    name, line = s.baseline
+    return Entry(shown(line.center, s.measure), (f"{name}; {spread(line.low, line.high, s.measure)}, n = {line.n:,}", *at_once), sort=line.center, css="wrap")
+
+
+def cost_table(material: Material, summaries: Sequence[Summary], name: str = "costs") -> Table:
+    """Score and every cost, a row a task and cell."""
+    headings = ["task", "cell", "test score", "interval and n", *(f"{cost.label}{f', {cost.unit}' if cost.unit else ''}" for cost in COSTS)]
+    rows = []
+    for s in summaries:
+        for p in priced(s, material.runs):
+            mean = sum(p.score.values) / len(p.score.values)
+            interval = f"{spread(p.score.interval.low, p.score.interval.high, s.measure)}, n = {p.score.interval.n}" if p.score.interval else "n = 1, no spread"
+            score = Entry(shown(mean, s.measure), href=runs_link(task=s.name, cell=p.score.cell), sort=mean)
+            rows.append([material.task_entry(s.name), material.cell_entry(p.score.cell), score, Entry(interval), *map(_count, (p.parameters, p.multiply_adds, p.state_bytes)), _time(p)])
+    return Table(name, "Scores and costs", headings, rows, filters=("task", "cell") if len(summaries) > 1 else ())
+
+
+def _count(value: float | None) -> Entry:
+    return Entry("not recorded", css="none", sort=-1) if value is None else Entry(f"{value:,.0f}", sort=value)
+
+
+def _time(p: Priced) -> Entry:
+    if p.time is None or p.low is None or p.high is None:
+        return Entry("not recorded", css="none", sort=-1)
+    return Entry(brief(p.time), (f"{brief(p.low)} to {brief(p.high)}, n = {p.timed} groups" if p.timed > 1 else "one group, no spread",), sort=p.time)
+
+
+def speed_means(material: Material) -> Table | None:
+    """The geometric means, which the page of speed explains."""
+    rows = [[material.cell_entry(m.cell), Entry(m.engine, mark=material.look.swatch(m.engine)), Entry(m.setting), Entry(brief(m.value), (f"{brief(m.low)} to {brief(m.high)} over {m.n} shapes",), sort=m.value)] for m in means(material.timed)]
+    return Table("speed-means", "Times faster than torch.nn.LSTM, geometric means over shapes", ["cell", "engine", "setting", "× nn.LSTM"], rows, filters=("cell", "setting")) if rows else None
