@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from suite.experiments.experiment import Experiment
 
 PLAIN = "All cells of a task share units, optimiser, rate and updates: none was tuned, and they are not matched in parameters."
@@ -41,3 +43,10 @@ def chosen(experiment: Experiment) -> list[str]:
     seeds = f"{search.seeds} seed{'s' * (search.seeds > 1)}"
     told = f"Chosen for each cell and task: {', '.join(search.varied)}, from {len(search.trials)} trials of {seeds}, the same for all, by the mean of their best validation scores"
     return [f"{told}; {f'what is chosen is run again with {experiment.seeds} seeds that no trial had' if search.fresh else 'shown are the runs of the best trial'}."]
+
+
+def studied(experiment: Experiment) -> dict[str, Any]:
+    """What a catalogue says of an experiment's study: its own data, what is drawn at random, and from what."""
+    space = experiment.sample.space if experiment.sample else {}
+    searched = {path: {"kind": kind, "values": list(values)} for path, drawn_from in space.items() for kind, values in drawn_from.given.items()}
+    return {"drawn": list(space), "searched": searched, "study": experiment.study.model_dump(mode="json")}

@@ -79,7 +79,7 @@ class Experiment:
     sample: Sample | None = None
     match: Match | None = None
     search: Search | None = None
-    study: Study = Study()
+    study: Study = field(default_factory=Study)
 
     def specs(self, *args: Any, **options: Any) -> list[TrainSpec | SpeedSpec]:
         """Every run that is known from the start; `ask` says with which options."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.experiments import Experiment
-from suite.experiments.conditions import conditions
+from suite.experiments.conditions import conditions, studied
 from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
 from suite.launch.jobs import forget, timed, trained, training
@@ -236,7 +236,7 @@ def _write_catalogue(experiment: Experiment, command: str, cells: list[dict[str,
     found = {text: kept.baselines.get(_key(text), []) for text in tasks}
     described = describe.describe(experiment.name, experiment.question, command, cells, tasks, found)
     described["runs"] = sorted(run.file for run in kept.runs)
-    described |= {"conditions": conditions(experiment), "drawn": list(experiment.sample.space) if experiment.sample else []}
+    described |= {"conditions": conditions(experiment), **studied(experiment)}
     replace(out / "catalogue.json", json.dumps(described, indent=1, allow_nan=False) + "\n")
     replace(out / "baselines.json", json.dumps(kept.baselines, indent=1, sort_keys=True, allow_nan=False) + "\n")
 

@@ -110,8 +110,34 @@ class TaskEntry(Plain):
         return self.measure == "accuracy" or (self.better == "higher" and 0 <= self.chance <= self.solved <= 1)
 
 
+class ClaimEntry(Plain):
+    """One sentence of a paper that the runs can speak to, see `suite.experiments.study`."""
+
+    says: str
+    mark: str
+    kind: Literal["none better", "worse", "alike", "order", "minor", "independent", "hurts", "helps"]
+    of: list[str] = []
+
+
+class StudyEntry(Plain):
+    """What the page tells beside scores, see `suite.experiments.study`."""
+
+    baseline: str = ""
+    difficulty: str = ""
+    sizes: str = ""
+    trials: int = 0
+    claims: list[ClaimEntry] = []
+
+
+class SpaceEntry(Plain):
+    """What a searched setting was drawn from: the kind of distribution, and its ends or choices."""
+
+    kind: str
+    values: list[Any]
+
+
 class Catalogue(Plain):
-    """`catalogue.json`; `runs` names the records of the command, all where it is None; `drawn` the settings that are random from run to run."""
+    """`catalogue.json`; `runs` names the records of the command, all where it is None; `drawn` the settings that are random from run to run, and `searched` what from."""
 
     experiment: str
     question: str
@@ -123,6 +149,8 @@ class Catalogue(Plain):
     runs: list[str] | None = None
     conditions: str = "All cells of a task share units, optimiser, rate and updates: none was tuned, and they are not matched in parameters."
     drawn: list[str] = []
+    searched: dict[str, SpaceEntry] = {}
+    study: StudyEntry = StudyEntry()
 
 
 BASELINES = TypeAdapter(dict[str, list[BaselineEntry]])

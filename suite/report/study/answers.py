@@ -1,0 +1,123 @@
+"""One cell against the baseline, task by task: which scores better, which takes less time a step, which gets there sooner; a sentence each."""
+
+from __future__ import annotations
+
+import math
+
+from suite.report.catalogue import TaskEntry
+from suite.report.section import Section
+from suite.report.study.asked import Asked, differing, short, tests
+from suite.runs import Run, Timing
+from suite.stats import Interval, reaching, updates_to, verdicts
+from suite.stats.reaching import Median
+
+LSTM = "lstm"
+
+
+def sections(given: Asked) -> list[Section]:
+    """Nothing where no baseline is named, or where settings were searched: trials are no seeds."""
+    baseline = given.catalogue.study.baseline
+    if not baseline or given.catalogue.searched:
+        return []
+    tasks = largest(given)
+    ran = {run.spec.cell for run in given.runs}
+    others = [cell for cell in given.look.cells if cell != baseline and cell in ran]
+    return [section for cell in others if (section := of(given, cell, baseline, tasks))]
+
+
+def largest(given: Asked) -> list[TaskEntry]:
+    """Every task, of those that differ in the size of the training set the one with the most."""
+    groups = given.groups(given.catalogue.study.sizes) if given.catalogue.study.sizes else []
+    smaller = {task.name for group in groups for _, task in group[:-1]}
+    return [task for task in given.tasks if task.name not in smaller]
+
+
+def of(given: Asked, cell: str, baseline: str, tasks: list[TaskEntry]) -> Section | None:
+    """The section of one cell."""
+    said, rows = [], []
+    for task in tasks:
+        runs = given.trained(task.name)
+        if all(len(tests(runs.get(name, []))) > 1 for name in (cell, baseline)):
+            sentence, row = scores(cell, baseline, runs, task)
+            sooner, reach = times(cell, baseline, runs, task)
+            said += [sentence, sooner]
+            rows.append([task.label, *row, *reach])
+    timed = speed(given, cell, baseline)
+    said += [sentence for sentence, _ in timed]
+    if not said:
+        return None
+    tables = [(["task", f"{cell} less {baseline}", "p", "verdict", "score waited for", f"median updates: {cell}", baseline], rows)] if rows else []
+    tables += [(["shape", f"time of a step, {cell} / {baseline}", "engine"], [row for _, row in timed])] if timed else []
+    note = "Scores: Welch's test a task, at the largest training set. Updates: Kaplan and Meier's median, runs that never get there counted as unfinished. Time: each cell's step over that of torch.nn.LSTM's, taken in turn with it in one process; the interval of the quotient takes both at their worst."
+    return Section(f"{cell} or {baseline}?", said, [], tables, note)
+
+
+def scores(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry) -> tuple[str, list[str]]:
+    """Which scores better on a task."""
+    (v,) = verdicts({cell: tests(runs[cell]), baseline: tests(runs[baseline])}, task.better)
+    words = f"{cell} less {baseline}: {differing(v.difference, task)}, p = {v.p:.2g}"
+    row = [differing(v.difference, task), f"{v.p:.2g}", f"{v.better} is better" if v.better else "tied"]
+    if v.better:
+        return f"Score on {short(task)}: {v.better} is better ({words}; {task.measure}, {task.better} is better).", row
+    further = f"; about {v.more:,} further seeds of each could tell" if v.more else ""
+    return f"Score on {short(task)}: tied ({words}{further}).", row
+
+
+def level(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry) -> tuple[float, str]:
+    """What is waited for: what counts as solved if half of all runs get there, else the score that nine tenths of all runs reach."""
+    best = sorted((run.score.validation for name in (cell, baseline) for run in runs[name] if run.score is not None and run.score.validation is not None), reverse=task.better == "higher")
+    there = sum(value >= task.solved if task.better == "higher" else value <= task.solved for value in best)
+    if 2 * there >= len(best):
+        return task.solved, "solved"
+    return best[math.ceil(0.9 * len(best)) - 1], "what nine tenths of all runs reach"
+
+
+def times(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry) -> tuple[str, list[str]]:
+    """Which gets there after fewer updates."""
+    goal, what = level(cell, baseline, runs, task)
+    found = {}
+    for name in (cell, baseline):
+        at = [updates_to(run, goal, task.better) for run in runs[name] if run.done]
+        found[name] = reaching([t for t, _ in at], [got for _, got in at]).median
+    words = {name: median(each) for name, each in found.items()}
+    first, second = (interval(found[name]) for name in (cell, baseline))
+    sooner = "neither is shown to get there sooner" if first is None or second is None or first.overlaps(second) else f"{cell if first.center < second.center else baseline} gets there sooner"
+    return f"Updates on {short(task)} until {goal:.4g} ({what}): {sooner} ({cell} {words[cell]}, {baseline} {words[baseline]}).", [f"{goal:.4g} ({what})", words[cell], words[baseline]]
+
+
+def median(found: Median) -> str:
+    """A median with its interval and n."""
+    low, high = (f"{x:,.0f}" if x is not None else "beyond" for x in (found.low, found.high))
+    center = f"{found.center:,.0f}" if found.center is not None else "beyond the budget"
+    return f"{center} [{low}, {high}], {found.reached} of n = {found.n}"
+
+
+def interval(found: Median) -> Interval | None:
+    """The same, open above where a limit is beyond the budget; None where the median is."""
+    if found.center is None or found.low is None:
+        return None
+    return Interval(found.center, found.low, math.inf if found.high is None else found.high, found.n)
+
+
+def speed(given: Asked, cell: str, baseline: str) -> list[tuple[str, list[str]]]:
+    """How long a training step of the cell takes next to the baseline's, at every shape that both were timed at on one engine."""
+    made = []
+    for run in given.timed:
+        spec = run.spec
+        other = next((r for r in given.timed if r.spec == spec.model_copy(update={"cell": baseline, "cell_digest": r.spec.cell_digest}) and r.where.machine == run.where.machine), None)
+        if spec.cell != cell or other is None or spec.kind != "speed":
+            continue
+        mine, theirs = against(run), against(other)
+        if mine is None or theirs is None:
+            continue
+        ratio = Interval(theirs.median / mine.median, theirs.low / mine.high, theirs.high / mine.low, min(mine.n, theirs.n))
+        shape = f"{spec.length} steps, batch {spec.batch}, {spec.inputs} inputs, {spec.units} units"
+        words = f"{ratio.center:.2f} [{ratio.low:.2f}, {ratio.high:.2f}], n = {ratio.n}"
+        faster = f"{cell} is faster" if ratio.high < 1 else f"{baseline} is faster" if ratio.low > 1 else "neither is shown to be faster"
+        made.append((f"Time of a training step at {shape}: {faster} ({cell} takes {words} times as long as {baseline}, {spec.engine} engine).", [shape, words, spec.engine]))
+    return made
+
+
+def against(run: Run) -> Timing | None:
+    """How many times longer torch.nn.LSTM took, interleaved; over 1: faster than it."""
+    return next((ratio.step for ratio in run.costs.ratios if ratio.against == LSTM), None)

@@ -1,0 +1,82 @@
+"""What every section of a study is made from: the records by task and cell, and the words for scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from suite.names import parse_call
+from suite.report.catalogue import Catalogue, TaskEntry
+from suite.report.style import Look, shown
+from suite.runs import Run, SpeedSpec, TrainSpec
+from suite.stats import Interval
+
+CALLED = {"optimiser.lr": "rate", "units": "units", "input_noise": "input noise", "optimiser.momentum": "momentum", "cell": "variant"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A catalogue, its runs, and one look for all figures."""
+
+    catalogue: Catalogue
+    runs: Sequence[Run]
+    look: Look
+
+    @cached_property
+    def tasks(self) -> list[TaskEntry]:
+        """Tasks that have runs, in the order of the catalogue."""
+        ran = {run.spec.task for run in self.runs if isinstance(run.spec, TrainSpec)}
+        return [task for task in self.catalogue.tasks if task.name in ran]
+
+    @cached_property
+    def timed(self) -> list[Run]:
+        """Timings that came to an end."""
+        return [run for run in self.runs if isinstance(run.spec, SpeedSpec) and run.status == "done"]
+
+    def trained(self, task: str) -> dict[str, list[Run]]:
+        """Cell -> its runs on a task, by seed."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            if isinstance(run.spec, TrainSpec) and run.spec.task == task:
+                found.setdefault(run.spec.cell, []).append(run)
+        order = {name: k for k, name in enumerate(self.look.cells)}
+        return {cell: sorted(found[cell], key=lambda run: getattr(run.spec, "seed", 0)) for cell in sorted(found, key=lambda cell: order.get(cell, len(order)))}
+
+    def groups(self, argument: str) -> list[list[tuple[Any, TaskEntry]]]:
+        """Tasks that differ in one argument alone, two or more together, each with its value, in order."""
+        found: dict[str, list[tuple[Any, TaskEntry]]] = {}
+        for task in self.tasks:
+            name, given = parse_call(task.name) if argument in task.name else (task.name, {})
+            if argument in given:
+                rest = {key: value for key, value in given.items() if key != argument}
+                found.setdefault(f"{name} {sorted(rest.items())}", []).append((given[argument], task))
+        return [sorted(group, key=lambda pair: pair[0]) for group in found.values() if len(group) > 1]
+
+
+def asked(catalogue: Catalogue, runs: Sequence[Run], look: Look) -> Asked:
+    """The same as one thing; runs as they are named on the page."""
+    return Asked(catalogue, runs, look)
+
+
+def tests(runs: Sequence[Run]) -> list[float]:
+    """The test scores that there are."""
+    return [run.score.test for run in runs if run.score is not None and run.score.test is not None]
+
+
+def scored(interval: Interval, task: TaskEntry) -> str:
+    """A score with its interval and n, for people."""
+    return f"{shown(interval.center, task.measure)} [{shown(interval.low, task.measure)}, {shown(interval.high, task.measure)}], n = {interval.n}"
+
+
+def differing(interval: Interval, task: TaskEntry) -> str:
+    """A difference of scores with its interval and n; of shares in points of a hundred."""
+    if task.share:
+        return f"{100 * interval.center:+.1f} points [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}], n = {interval.n}"
+    return f"{interval.center:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}], n = {interval.n}"
+
+
+def short(task: TaskEntry) -> str:
+    """A task without its arguments."""
+    return task.label.partition("(")[0]

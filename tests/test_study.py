@@ -1,0 +1,208 @@
+"""What a study's page says follows from its records: planted differences are found, planted equality is a tie, every figure carries n."""
+
+import re
+
+import numpy as np
+import pytest
+
+from suite.experiments import EXPERIMENTS
+from suite.experiments.conditions import studied
+from suite.experiments.points import sample
+from suite.report.catalogue import Catalogue, TaskEntry
+from suite.report.study import sections
+from suite.report.study.sizes import contrast
+from suite.report.style import Look
+from suite.runs import Costs, Optimiser, Run, Score, TrainSpec, where
+from suite.runs.run import Point, Ratio, Timing
+from suite.runs.spec import SpeedSpec
+from suite.tasks import TASKS
+
+HERE = where()
+GREFF = EXPERIMENTS["greff2017"]
+
+
+def task(name, better="higher", measure="accuracy", chance=0.1, solved=0.9):
+    return TaskEntry(name=name, label=name, about="?", measure=measure, better=better, chance=chance, solved=solved)
+
+
+def run(cell, seed, test, name="t", curve=(), beyond=None, status="done", seconds=None, **settings):
+    spec = TrainSpec(task=name, cell=cell, seed=seed, **settings)
+    score = None if test is None else Score(best_step=1, validation=test, test=test, beyond=beyond or {})
+    points = tuple(Point(step=s, loss=1.0, validation_loss=1.0, validation=v) for s, v in curve)
+    return Run(id=spec.id, spec=spec, status=status, score=score, curve=points, costs=Costs(seconds=seconds), where=HERE)
+
+
+def told(runs, tasks, **catalogue):
+    cells = list(dict.fromkeys(each.spec.cell for each in runs))
+    described = Catalogue(experiment="e", question="?", command="c", cells=[], tasks=tasks, **catalogue)
+    return {section.title: section for section in sections(described, runs, Look(cells))}
+
+
+def words(section):
+    return " ".join([*section.sentences, *(entry for _, rows in section.tables for row in rows for entry in row)])
+
+
+def search(effect, n=40, cells=GREFF.cells):
+    """Trials of the search, scored by a rule of cell and settings and a little noise."""
+    generator, found = np.random.default_rng(0), []
+    for cell in cells:
+        for seed, point in enumerate(sample(GREFF.sample.model_copy(update={"trials": n}))):
+            rule = Optimiser(name="sgd", rescaled=True, lr=point["optimiser.lr"], momentum=point["optimiser.momentum"])
+            score = effect(cell, point) + 0.02 * generator.standard_normal()
+            found.append(run(cell, seed, score, optimiser=rule, units=point["units"], input_noise=point["input_noise"], seconds=60.0 + seed))
+    return found
+
+
+def searched(runs, task=None, **more):
+    return told(runs, [task or JSB], **studied(GREFF) | more)
+
+
+JSB = task("t", "lower", "nats", 11.0, 8.0)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """Two variants are worse, one is better, the rate decides and momentum does nothing."""
+    worse = {"lstm-nfg": 0.8, "lstm-noaf": 0.9, "lstm-cifg": -0.7}
+    return searched(search(lambda cell, point: 9.0 + 0.3 * (np.log10(point["optimiser.lr"]) + 1) ** 2 - 0.002 * point["units"] + worse.get(cell, 0.0)))
+
+
+def test_planted_variants_are_told_from_the_baseline_and_the_rest_are_tied(planted):
+    found = planted["The best quarter of each variant on t"]
+    verdicts = {row[0]: row[-1] for row in found.tables[0][1]}
+    assert {cell for cell, verdict in verdicts.items() if verdict == "worse"} == {"lstm-nfg", "lstm-noaf"}
+    assert {cell for cell, verdict in verdicts.items() if verdict == "better"} == {"lstm-cifg"}
+    assert verdicts["lstm-peephole"] == "baseline" and verdicts["lstm-fgr"] == "tied"
+    assert found.tables[0][1][0][0] == "lstm-cifg"  # the best comes first
+
+
+def test_claims_are_held_against_what_was_measured(planted):
+    verdicts = {row[0]: row[3] for row in planted["What the paper says, and what was measured on t"].tables[0][1]}
+    assert verdicts["No variant is significantly better than the vanilla cell."] == "does not hold here"
+    assert verdicts["Without a forget gate, or without output activation, the cell is significantly worse."] == "holds here"
+    assert verdicts["Coupling input and forget gate changes nothing significantly."] == "does not hold here"
+    assert verdicts["Leaving out peepholes changes nothing significantly."] == "cannot be told from these runs"  # a tie proves no equality
+    assert verdicts["Momentum hardly matters."] == "holds here"
+    assert len(verdicts) == len(GREFF.study.claims)
+
+
+def test_the_setting_that_decides_comes_first(planted):
+    found = planted["Which settings matter on t"]
+    assert found.tables[0][1][0][0] == "rate"
+    assert found.sentences[0].startswith("Of the variance of the test score over the searched ranges, rate alone")
+
+
+def test_the_projected_time_is_that_of_all_trials_of_the_paper(planted):
+    (said,) = planted["What the whole search would take"].sentences
+    assert "all 1,800 of the source would take 39.8 [" in said  # (60 + 19.5) s a trial
+
+
+def test_ten_trials_of_nothing_but_noise_separate_no_variant():
+    found = searched(search(lambda cell, point: 9.0, n=10))
+    assert {row[-1] for row in found["The best quarter of each variant on t"].tables[0][1]} == {"baseline", "tied"}
+    assert "tied" in found["What k trials find on t"].sentences[0]
+
+
+def test_trials_that_diverged_do_not_make_the_quarter_smaller():
+    runs = search(lambda cell, point: 9.0, n=12, cells=GREFF.cells[:2])
+    lost = [each if each.spec.seed < 8 else each.model_copy(update={"score": None, "status": "diverged at step 3"}) for each in runs]
+    row = searched(lost)["The best quarter of each variant on t"].tables[0][1][0]
+    assert row[1] == "8 of 12" and row[2].endswith("n = 3")
+
+
+def sweep(critical, lengths=(25, 50, 100, 200), seeds=5):
+    tasks = [task(f"adding(length={length})") for length in lengths]
+    runs = [run(cell, seed, 0.95 if length <= most else 0.2, name=f"adding(length={length})") for length in lengths for cell, most in critical.items() for seed in range(seeds)]
+    return runs, tasks
+
+
+def test_the_critical_delay_is_where_half_of_the_seeds_still_solve_it():
+    runs, tasks = sweep({"rnn": 0, "gru": 50, "lstm": 200})
+    (found,) = told(runs, tasks, study={"difficulty": "length"}).values()
+    assert found.sentences == [
+        "rnn: not even length 25 is solved by half of the seeds ([none of those tried, none of those tried], n = 5 seeds a length).",
+        "gru: the critical length is 50 ([50, 50], n = 5 seeds a length).",
+        "lstm: the critical length is 200 or more, for it is the hardest that was tried ([200, 200 or more], n = 5 seeds a length).",
+    ]
+
+
+def test_a_diverged_run_did_not_solve_its_task_and_a_missing_one_is_said():
+    runs, tasks = sweep({"gru": 50})
+    lost = [each.model_copy(update={"score": None, "status": "diverged at step 2"}) if (each.spec.seed < 3 and "50" in each.spec.task) else each for each in runs]
+    (found,) = told(lost, tasks, study={"difficulty": "length"}).values()
+    assert found.sentences[0].startswith("gru: the critical length is 25 ")
+    (found,) = told(runs[1:], tasks, study={"difficulty": "length"}).values()
+    assert found.sentences == ["gru: not every length has the same seeds with a result, so no critical one is given."]
+
+
+def pairs(lead_few, lead_many, sizes=(100, 1000), n=8):
+    generator = np.random.default_rng(1)
+    scores = {("gru", sizes[0]): 0.6 + lead_few, ("lstm", sizes[0]): 0.6, ("gru", sizes[1]): 0.8 + lead_many, ("lstm", sizes[1]): 0.8}
+    curve = [(10, 0.3), (20, 0.95)]
+    runs = [run(cell, seed, mean + 0.01 * generator.standard_normal(), name=f"t(train={size})", curve=[(step * (1 + (cell == "lstm")), value) for step, value in curve]) for (cell, size), mean in scores.items() for seed in range(n)]
+    order = sorted(runs, key=lambda each: each.spec.cell, reverse=True)
+    return told(order, [task(f"t(train={size})") for size in sizes], study={"baseline": "lstm", "sizes": "train"})
+
+
+@pytest.mark.parametrize(("few", "many", "said"), [(0.1, 0.0, "gru needs less data than lstm"), (0.0, 0.1, "gru does not need less data by this measure than lstm"), (0.0, 0.0, "gru is not shown to need less or more data than lstm")])
+def test_a_lead_that_shrinks_with_data_is_called_needing_less(few, many, said):
+    found = pairs(few, many)["How much data t takes"]
+    assert said in found.sentences[0]
+    assert len(found.tables[0][1]) == 2
+
+
+def test_one_cell_against_another_in_score_updates_and_time():
+    found = pairs(0.0, 0.1)["gru or lstm?"]
+    assert found.sentences[0].startswith("Score on t: gru is better (gru less lstm: +")
+    assert "gru gets there sooner (gru 20 [20, 20], 8 of n = 8, lstm 40 [40, 40], 8 of n = 8)" in found.sentences[1]
+
+
+def test_time_of_a_step_is_a_quotient_of_ratios_taken_in_turn():
+    def timed(cell, ratio):
+        spec = SpeedSpec(cell=cell, engine="scan")
+        timing = Timing(median=ratio, low=0.9 * ratio, high=1.1 * ratio, n=7)
+        costs = Costs(step=timing, ratios=(Ratio(against="lstm", step=timing, forward=timing, seconds=timing),))
+        return Run(id=spec.id, spec=spec, status="done", costs=costs, where=HERE)
+
+    found = told([timed("lstm", 1.0), timed("gru", 2.0)], [], study={"baseline": "lstm"})["gru or lstm?"]
+    assert "gru is faster (gru takes 0.50 [0.41, 0.61], n = 7 times as long as lstm, scan engine)" in found.sentences[0]
+
+
+def test_scores_beyond_what_was_trained_on_say_who_keeps_to_the_rule():
+    keep, lose = ([run(cell, seed, 0.95, beyond={"length=40": at, "length=160": at}) for seed in range(3)] for cell, at in (("lstm", 0.94), ("rnn", 0.5)))
+    (found,) = told([*keep, *lose], [task("t")]).values()
+    assert found.sentences == ["At the difficulty trained on, lstm, rnn solve t on average; at length=160 lstm."]
+    assert found.tables[0][0] == ["cell", "as trained", "length=40", "length=160"]
+
+
+def test_a_difference_of_differences_has_welch_s_interval():
+    a, b, c, d = ([x + 0.1 * k for k in (-1, 0, 1)] for x in (3.0, 1.0, 2.0, 1.0))
+    found = contrast(a, b, c, d, "higher")
+    assert found.center == pytest.approx(1.0)
+    half = 2.306004 * (4 * 0.01 / 3) ** 0.5  # Student's t of 8 degrees of freedom, which equal spreads give
+    assert (found.low, found.high) == pytest.approx((1.0 - half, 1.0 + half), abs=1e-6)
+    assert contrast(a, b, c, d, "lower").center == pytest.approx(-1.0)
+
+
+def test_no_interval_stands_without_its_n(planted):
+    more = [*pairs(0.1, 0.0).values(), *told(*sweep({"gru": 50}), study={"difficulty": "length"}).values(), *planted.values()]
+    for section in more:
+        for sentence in (s for s in section.sentences if re.search(r"\[[-+\d]", s)):
+            assert re.search(r"\bn = \d", sentence + section.note), sentence
+        for headings, rows in section.tables:
+            for row in rows:
+                assert not re.search(r"\[[-+\d]", " ".join(row)) or re.search(r"\bn = \d", " ".join([*row, section.note])) or "n" in headings, row
+
+
+def test_runs_without_a_study_add_nothing():
+    assert told([run("gru", seed, 0.5) for seed in range(3)], [task("t")]) == {}
+
+
+def test_studies_name_cells_settings_and_tasks_that_they_have():
+    for experiment in EXPERIMENTS.values():
+        study = experiment.study
+        assert not study.baseline or study.baseline in experiment.cells
+        paths = set(experiment.sample.space) if experiment.sample else set()
+        for claim in study.claims:
+            assert set(claim.of) <= {*experiment.cells, *paths}, claim.says
+        assert {recipe.name for recipe in experiment.recipes} <= set(TASKS)
