@@ -40,6 +40,7 @@ def _limits(timeout: str, retries: int, memory: str | None) -> Any:
 @click.option("--engine", help="Engine that trains, and the only one timed.  [default: the best of those that have the cell trains, all are timed]")
 @click.option("--units", type=int, help="Units of every cell instead of each task's own.")
 @click.option("--seeds", type=int, help="Runs a cell and task.")
+@click.option("--trials", type=int, help="Points drawn of an experiment that searches at random; the first ones are always the same.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records and page.  [default: reports/local/EXPERIMENT]")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
@@ -52,7 +53,7 @@ def _limits(timeout: str, retries: int, memory: str | None) -> Any:
 @click.option("--gpus-per-run", type=float, help="With --launch ray: GPUs a process, a fraction to share one.  [default: 1 on cuda]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, with time and memory, and stop.")
 @limited
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, budget: str | None, part: str | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, trials: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, budget: str | None, part: str | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Run EXPERIMENT and print the path of its page: a name of `carrousel list experiments`, a FILE.toml or module:attribute of your own."""
     from suite.launch import launchers
     from suite.launch import run as launch
@@ -62,7 +63,7 @@ def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...],
     from suite.launch.searching import searched
     from suite.launch.shard import shard
 
-    limits, made = _limits(timeout, retries, memory), experiment_of(experiment)
+    limits, made = _limits(timeout, retries, memory), experiment_of(experiment, trials)
     place = launchers.launcher(launcher, address=address, gpus_per_run=gpus_per_run)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = launch.folder_of(made, out)

@@ -72,7 +72,8 @@ def test_planted_variants_are_told_from_the_baseline_and_the_rest_are_tied(plant
     verdicts = {row[0]: row[-1] for row in found.tables[0][1]}
     assert {cell for cell, verdict in verdicts.items() if verdict == "worse"} == {"lstm-nfg", "lstm-noaf"}
     assert {cell for cell, verdict in verdicts.items() if verdict == "better"} == {"lstm-cifg"}
-    assert verdicts["lstm-peephole"] == "baseline" and verdicts["lstm-fgr"] == "tied"
+    assert verdicts["lstm-peephole"] == "baseline"
+    assert verdicts["lstm-fgr"] == "tied"
     assert found.tables[0][1][0][0] == "lstm-cifg"  # the best comes first
 
 
@@ -107,7 +108,8 @@ def test_trials_that_diverged_do_not_make_the_quarter_smaller():
     runs = search(lambda cell, point: 9.0, n=12, cells=GREFF.cells[:2])
     lost = [each if each.spec.seed < 8 else each.model_copy(update={"score": None, "status": "diverged at step 3"}) for each in runs]
     row = searched(lost)["The best quarter of each variant on t"].tables[0][1][0]
-    assert row[1] == "8 of 12" and row[2].endswith("n = 3")
+    assert row[1] == "8 of 12"
+    assert row[2].endswith("n = 3")
 
 
 def sweep(critical, lengths=(25, 50, 100, 200), seeds=5):

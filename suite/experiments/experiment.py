@@ -142,6 +142,16 @@ class Experiment:
             again.append(tuple(spec.model_copy(update={"seed": self.drawn * searched + k}) for k in range(fresh)))
         return Contestant(place, tuple(trials), tuple(again))
 
+    def drawing(self, trials: int) -> Experiment:
+        """The same experiment with another number of trials, of which the first are the same; a ValueError where it draws none."""
+        if trials < 1:
+            raise ValueError(f"trials must be 1 or more, not {trials}")
+        if self.sample is not None:
+            return replace(self, sample=self.sample.model_copy(update={"trials": trials}))
+        if self.search is None or self.search.sample is None:
+            raise ValueError(f"experiment '{self.name}' draws no trials at random")
+        return replace(self, search=self.search.model_copy(update={"sample": self.search.sample.model_copy(update={"trials": trials})}))
+
     @property
     def drawn(self) -> int:
         """Points drawn at each point of the grid."""

@@ -21,10 +21,14 @@ from suite.runs.spec import SpeedSpec, TrainSpec
 from suite.training.group import costs_of, network_of
 
 
-def experiment_of(experiment: str | Experiment) -> Experiment:
-    """The experiment of a name, of a TOML file, or of an outsider's `module:attribute`."""
-    if isinstance(experiment, str) and experiment.endswith(".toml"):
-        return from_file(Path(experiment))
+def experiment_of(experiment: str | Experiment, trials: int | None = None) -> Experiment:
+    """The experiment of a name, of a TOML file, or of an outsider's `module:attribute`; with another number of random trials if one is given."""
+    made = from_file(Path(experiment)) if isinstance(experiment, str) and experiment.endswith(".toml") else named(experiment)
+    return made if trials is None else made.drawing(trials)
+
+
+def named(experiment: str | Experiment) -> Experiment:
+    """The experiment of a name or of an outsider's `module:attribute`, or itself."""
     made = names.resolve(experiment, EXPERIMENTS, "experiment") if isinstance(experiment, str) else experiment
     if not isinstance(made, Experiment):
         raise ValueError(f"experiment '{experiment}' must be a suite.experiments.Experiment, not a {type(made).__name__}")

@@ -52,6 +52,7 @@ def run(
     engine: str | None = None,
     units: int | None = None,
     speed: bool | None = None,
+    trials: int | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
     limits: Limits = USUAL,
@@ -63,10 +64,10 @@ def run(
 ) -> pd.DataFrame:
     """Run an experiment and return a data frame with one row a run; the notebook's way to `carrousel run`.
 
-    `experiment` is a name, an `Experiment`, a TOML file or module:attribute; `budget` a time as in "10m", `shard` a part as in "3/8".
+    `experiment` is a name, an `Experiment`, a TOML file or module:attribute; `trials` how many points a random search draws, `budget` a time as in "10m", `shard` a part as in "3/8".
     `suite.curves(frame)` are its learning curves. Seconds and bytes; a mistake is a ValueError, and nothing is run.
     """
-    place, made = launcher(launch, address=address, gpus_per_run=gpus_per_run), experiment_of(experiment)
+    place, made = launcher(launch, address=address, gpus_per_run=gpus_per_run), experiment_of(experiment, trials)
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = folder_of(made, out)
     keep = narrowed(partial(prepare, out=folder, elsewhere=place.elsewhere), shard_of(shard) if shard else None, seconds(budget) if budget else None, workers)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from suite.report.catalogue import BaselineEntry, TaskEntry
 from suite.report.style import shown
 from suite.runs import Run
-from suite.stats import Interval, mean_interval, normal_interval, share_interval
+from suite.stats import Interval, Verdict, mean_interval, normal_interval, share_interval, verdicts
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,25 @@ class Summary:
         ranked = sorted((s for s in self.scores if s.whole), key=lambda s: s.interval.center, reverse=self.task.better == "higher")  # type: ignore[union-attr]
         return ranked[0] if ranked else None
 
+    @cached_property
+    def beside_best(self) -> dict[str, Verdict]:
+        """The best cell against each other one all of whose runs have a score: Welch's test, Holm's correction."""
+        whole = {s.cell: s.values for s in self.scores if s.whole}
+        if self.best is None or len(whole) < 2:
+            return {}
+        found = verdicts(whole, self.task.better, beside=self.best.cell)
+        return {v.b if v.a == self.best.cell else v.a: v for v in found}
+
     @property
     def tied(self) -> list[str]:
-        """Cells whose interval overlaps that of the best."""
-        best = self.best
-        return [] if best is None else [s.cell for s in self.scores if s is not best and s.whole and s.interval and best.interval and s.interval.overlaps(best.interval)]
+        """Cells that the data do not separate from the best."""
+        return [cell for cell, v in self.beside_best.items() if not v.better]
+
+    @property
+    def further(self) -> str:
+        """How many further seeds could separate the best from those that are tied with it, in words; nothing where no number could."""
+        more = sorted(v.more for v in self.beside_best.values() if v.more)
+        return f" (about {' to '.join(dict.fromkeys(f'{n:,}' for n in (more[0], more[-1])))} further seeds of each could tell)" if more else ""
 
     @property
     def winners(self) -> list[str]:
@@ -97,7 +112,7 @@ class Summary:
             single = [s for s in self.scores if s.values]
             return [*told, "Too few runs with a score: nothing can be ranked." if single else "No run of this task has a score."]
         ranking = f"Best mean: {best.cell}, {shown(best.interval.center, self.measure)}"
-        ranking += f", tied with {listed(self.tied)}." if self.tied else ", its interval apart from all others." if sum(s.whole for s in self.scores) > 1 else "."
+        ranking += f", tied with {listed(self.tied)}{self.further}." if self.tied else ", apart from all others (p < 0.05, Welch and Holm)." if sum(s.whole for s in self.scores) > 1 else "."
         return [ranking, *self.against, *told]
 
     def solved(self, score: CellScore) -> bool:

@@ -45,8 +45,8 @@ class Verdict(NamedTuple):
         return f"{self.a} and {self.b} are tied ({apart}); {further}."
 
 
-def verdicts(scores: Mapping[str, ArrayLike], better: Better = "higher", alpha: float = 0.05) -> tuple[Verdict, ...]:
-    """Every pair of cells on one task, by Welch's test with Holm's correction over the pairs; one list of scores a cell, one score a seed.
+def verdicts(scores: Mapping[str, ArrayLike], better: Better = "higher", alpha: float = 0.05, beside: str = "") -> tuple[Verdict, ...]:
+    """Every pair of cells on one task, or every pair with the cell `beside`, by Welch's test with Holm's correction over these pairs; one list of scores a cell, one score a seed.
 
     >>> for verdict in verdicts({"gru": [0.91, 0.93, 0.92], "lstm": [0.90, 0.93, 0.91], "rnn": [0.5, 0.6, 0.55]}): print(verdict.sentence)
     gru and lstm are tied (difference 0.00667 [-0.0245, 0.0379], n = 6, p = 0.57); about 78 further seeds of each could separate them.
@@ -54,7 +54,7 @@ def verdicts(scores: Mapping[str, ArrayLike], better: Better = "higher", alpha: 
     lstm is better than rnn (difference 0.363 [0.251, 0.476], n = 6, p = 0.011).
     """
     groups = {cell: sample(values, 2, f"scores of {cell}") for cell, values in scores.items()}
-    pairs = list(combinations(groups, 2))
+    pairs = [pair for pair in combinations(groups, 2) if not beside or beside in pair]
     found = [welch(groups[a], groups[b]) for a, b in pairs]
     adjusted = holm([each.p for each in found])
     made = []
