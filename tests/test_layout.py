@@ -68,7 +68,7 @@ def loaded(code):
 
 
 def test_the_report_loads_without_torch():
-    found = loaded("import suite.report, suite.report.site, suite.runs, suite.experiments, suite.exports, suite.regress.__main__")
+    found = loaded("import suite.report, suite.report.site, suite.runs, suite.experiments, suite.exports, suite.regress.__main__, suite.regress.compare")
     assert "torch" not in found
     assert "suite.report" in found
 

@@ -94,10 +94,10 @@ def detectable(change: Interval, floor: float, matters: float) -> float:
 def status(judged: Sequence[Judged]) -> int:
     """The exit status: 1 where something regressed or failed, 3 where the data cannot tell, 0 otherwise.
 
-    Refused by both is told and counts as nothing; so is what only the later tree can do.
+    Refused by both is told and counts as nothing, so does what only the later tree can do; where there is nothing else, the data cannot tell.
     """
     verdicts = {each.verdict for each in judged}
-    return 1 if verdicts & {WORSE, FAILED} else 3 if OPEN in verdicts or not judged else 0
+    return 1 if verdicts & {WORSE, FAILED} else 3 if OPEN in verdicts or verdicts <= {REFUSED} else 0
 
 
 def finite(value: float | None) -> float | None:

@@ -24,6 +24,7 @@ UNITS = {
     "bytes": Unit("bytes", True, 0.05),
     "loss": Unit("loss", True, 0.05),
     "parameters": Unit("parameters", True, 0.0),
+    "score": Unit("score", False, 0.0),  # of which more is better, with its sign turned
     "error": Unit("error", False, 0.01),  # a share of wrong answers: a hundredth is a point
 }
 
@@ -63,4 +64,4 @@ class Series:
         >>> Series("step", "seconds").said(0.0953), Series("digits", "error").said(-0.02)
         ('+10.0 %', '-2.00 points')
         """
-        return f"{100 * math.expm1(change):+.1f} %" if UNITS[self.unit].relative else f"{100 * change:+.2f} points"
+        return f"{100 * math.expm1(change):+.1f} %" if UNITS[self.unit].relative else f"{100 * change:+.2f} points" if self.unit == "error" else f"{change:+.3g}"

@@ -13,6 +13,12 @@ from suite.regress.series import UNITS
 HEAD = ("series", "before", "after", "ratio", "interval of the change", "pairs", "noise floor", "detectable", "verdict")
 SCALES = {"seconds": ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (math.inf, 1.0, "s")), "bytes": ((2.0**20, 2.0**-10, "KiB"), (2.0**30, 2.0**-20, "MiB"), (math.inf, 2.0**-30, "GiB"))}
 
+RECORDS = (
+    "Less is better in every series: a share of right answers is shown as the share of wrong ones. Scores are paired by seed, with Student's 99 % interval of",
+    "the mean difference. Times and bytes are medians of one machine; their interval goes from the nearest to the farthest ends of both, and the floor is how",
+    "far torch.nn moved beside them. A change is called where its interval leaves out no change and its center lies beyond the floor and beyond 5 %, or a point.",
+)
+
 
 def figure(value: float | None, unit: str) -> str:
     """A figure with its unit.
