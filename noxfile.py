@@ -83,6 +83,13 @@ def speed(session: nox.Session) -> None:
 
 
 @nox.session
+def regress(session: nox.Session) -> None:
+    """Has it become slower, bigger or less accurate than at the merge base? `-- A B` compares two commits; status 1 for a regression, 3 where the data cannot tell."""
+    install(session)
+    session.run("python", "-m", "suite.regress", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
 def history(session: nox.Session) -> None:
     """Benchmarks over commits with asv; `-- RANGE` chooses them, the newest commit by default."""
     session.install(*group("asv"), *PINNED)

@@ -1,4 +1,4 @@
-"""The command line. Exit status: 0 finished, 1 a run or check failed, 2 the user's mistake, 130 interrupted."""
+"""The command line. Exit status: 0 finished, 1 a run or check failed or got worse, 2 the user's mistake, 3 the data cannot tell, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -215,6 +215,34 @@ def report_command(folder: Path, publish: Path | None) -> int:
     page = render(folder)
     click.echo(str(publish_site(folder, publish) if publish else page))
     return 0
+
+
+@commands.command("compare")
+@click.argument("before")
+@click.argument("after")
+@click.option("--json", "as_json", is_flag=True, help="The same numbers as an object.")
+def compare_command(before: str, after: str, as_json: bool) -> int:
+    """Hold the records of AFTER against those of BEFORE: scores by seed, times, memory, parameters.
+
+    \b
+    A place is a folder that was run or published, or a part of it:
+    carrousel compare yesterday today
+    carrousel compare runs@1f2e3d runs@9a8b7c   (two commits, or two machines)
+
+    Status 1: something is worse, or failed. 3: the data cannot tell. Times and bytes of different machines are not compared.
+    """  # noqa: D301
+    from suite.regress import table
+    from suite.regress.compare import compared
+    from suite.regress.judge import status
+    from suite.regress.places import Place
+
+    first, second = Place.of(before), Place.of(after)
+    for line in (*first.skipped, *second.skipped):
+        click.echo(f"carrousel: {line}", err=True)
+    found = compared(first, second)
+    notes = [f"Before: {first.described}.", f"After: {second.described}.", "", *table.RECORDS]
+    click.echo(table.written(found, before=before, after=after) if as_json else table.markdown(found, f"{before} against {after}", notes), nl=False)
+    return status(found)
 
 
 @commands.command("schema")

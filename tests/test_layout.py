@@ -25,6 +25,7 @@ MAY = {  # package -> what of ours it imports besides itself
     "report": {"names", "runs", "stats"},
     "experiments": {"names", "runs", "stats", "report"},
     "exports": {"names", "runs", "stats", "report"},
+    "regress": {"runs", "stats"},
     "training": {"names", "findings", "cells", "engines", "tasks", "runs", "stats", "catalogue"},
 }
 
@@ -51,7 +52,7 @@ def test_import_directions(package):
         assert ours <= MAY[package] | {package}, path
 
 
-@pytest.mark.parametrize("package", ["runs", "report", "stats", "experiments", "exports"])
+@pytest.mark.parametrize("package", ["runs", "report", "stats", "experiments", "exports", "regress"])
 def test_records_and_pages_need_no_torch(package):
     assert not [path for path in modules(package) for name in imported(path) if name.split(".")[0] == "torch"]
 
@@ -67,7 +68,7 @@ def loaded(code):
 
 
 def test_the_report_loads_without_torch():
-    found = loaded("import suite.report, suite.report.site, suite.runs, suite.experiments, suite.exports")
+    found = loaded("import suite.report, suite.report.site, suite.runs, suite.experiments, suite.exports, suite.regress.__main__, suite.regress.compare")
     assert "torch" not in found
     assert "suite.report" in found
 

@@ -9,6 +9,7 @@ from suite.stats.intervals import Interval, mean_interval, median_interval, norm
 from suite.stats.profiles import Profile, profile
 from suite.stats.ranks import Pair, Ranking, holm, ranking
 from suite.stats.reaching import Median, Reaching, reaching, updates_to
+from suite.stats.signed_rank import signed_rank_interval
 from suite.stats.verdict import Verdict, further_seeds, verdicts
 from suite.stats.welch import Welch, best_share, variants, welch
 
@@ -41,6 +42,7 @@ __all__ = [
     "ranking",
     "reaching",
     "share_interval",
+    "signed_rank_interval",
     "updates_to",
     "variants",
     "verdicts",

@@ -1,0 +1,88 @@
+"""Test scores of two places, paired by seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from suite.regress.judge import BETTER, FAILED, LEVEL, NEW, OPEN, SAME, WORSE, Judged, detectable, verdict
+from suite.regress.series import Series
+from suite.runs import Run
+from suite.stats import Interval
+from suite.stats.samples import Array
+
+
+def scored(name: str, before: Sequence[Run], after: Sequence[Run], task: Mapping[str, Any] | None) -> Judged:
+    """The verdict on a task and cell. A seed that ended without a score after, and had one before, has failed.
+
+    The interval is Student's of the mean difference of seeds that both have, at 99 %. Scores that are equal bit for bit
+    are no change, however few.
+    """
+    series = series_of(f"score[{name}]", task)
+    first, second = ({run.spec.seed: run for run in runs} for runs in (before, after))  # type: ignore[union-attr]
+    if not before or not after:
+        return Judged(series, NEW if after else OPEN, reason=f"only {'after' if after else 'before'} has it: {len(before or after)} runs")
+    both = sorted(first.keys() & second.keys())
+    lost = [f"seed {seed} {second[seed].status}" for seed in both if _score(second[seed]) is None and _score(first[seed]) is not None]
+    pairs = [(a, b) for seed in both if (a := _score(first[seed])) is not None and (b := _score(second[seed])) is not None]
+    if lost:
+        return Judged(series, FAILED, reason=f"after: {'; '.join(lost[:3])}{f' and {len(lost) - 3} more' if lost[3:] else ''}")
+    unpaired = len(first.keys() ^ second.keys()) + len(both) - len(pairs)
+    note = f"{unpaired} seeds without a pair" if unpaired else ""
+    if task is None:
+        return Judged(series, OPEN, reason="no catalogue.json says whether more is better")
+    if not pairs:
+        return Judged(series, OPEN, reason=note or "no seed has a score in both")
+    figures = np.array([[lower(score, task) for score in pair] for pair in pairs])
+    return _judged(series, figures[:, 0], figures[:, 1], note)
+
+
+def _judged(series: Series, before: Array, after: Array, note: str) -> Judged:
+    changes = series.changes(before, after)
+    centers = float(np.mean(before)), float(np.mean(after))
+    if not np.isfinite(changes).all():
+        return Judged(series, OPEN, *centers, reason="a figure is 0 or not finite, and has no ratio to another")
+    if not changes.any():
+        return Judged(series, SAME, *centers, Interval(0.0, 0.0, 0.0, len(changes)), None, series.matters, note)
+    n = len(changes)
+    if n < 2:
+        return Judged(series, OPEN, *centers, reason="one seed has no spread")
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.std(changes, ddof=1) / math.sqrt(n))
+    change = Interval(float(changes.mean()), float(changes.mean()) - half, float(changes.mean()) + half, n)
+    return Judged(series, verdict(change, 0.0, series.matters), *centers, change, None, detectable(change, 0.0, series.matters), note)
+
+
+def series_of(name: str, task: Mapping[str, Any] | None) -> Series:
+    """A share of right answers is compared as the share of wrong ones; what is better lower as it is; what is better higher with its sign turned."""
+    if task is None:
+        return Series(name, "score", seeds=True)
+    return Series(name, "error" if share(task) else "loss" if task.get("better") == "lower" else "score", seeds=True)
+
+
+def share(task: Mapping[str, Any]) -> bool:
+    """Whether a task's score is a share of something that is right."""
+    return bool(task.get("better") == "higher" and 0 <= task.get("chance", -1) <= task.get("solved", -1) <= 1)
+
+
+def lower(score: float, task: Mapping[str, Any]) -> float:
+    """A score as a figure of which less is better."""
+    return 1 - score if share(task) else score if task.get("better") == "lower" else -score
+
+
+def _score(run: Run) -> float | None:
+    return run.score.test if run.score and run.status == "done" else None
+
+
+def exact(name: str, unit: str, before: int, after: int) -> Judged:
+    """A count: any more of it is a regression.
+
+    >>> exact("parameters[gru]", "parameters", 100, 101).verdict
+    'regression'
+    """
+    series = Series(name, unit, exact=True)
+    shift = float(series.changes(np.array([float(before)]), np.array([float(after)]))[0])
+    return Judged(series, SAME if before == after else WORSE if after > before else BETTER, before, after, Interval(shift, shift, shift, 1) if math.isfinite(shift) else None)
