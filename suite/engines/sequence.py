@@ -94,7 +94,7 @@ class Sequence:
 def real(tensor: Tensor) -> Tensor:
     """The same values as the loop takes them, bfloat16 as float32; what is shared along an axis stays so."""
     if tensor.dtype != torch.bfloat16:
-        return tensor
+        return tensor.resolve_neg()
     if 0 not in tensor.stride():
         return tensor.to(torch.float32)
     once = tensor[tuple(slice(1) if stride == 0 else slice(None) for stride in tensor.stride())]

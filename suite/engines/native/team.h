@@ -13,8 +13,9 @@ class Team {
   explicit Team(long members) : members(members) {}
 
   template <class Work> void run(const Work& work) {
+    if (members == 1) return work(0L);
 #ifdef _OPENMP
-#pragma omp parallel num_threads(int(members)) if (members > 1)
+#pragma omp parallel num_threads(int(members))
     {
 #pragma omp single
       members = omp_get_num_threads();  // they may be fewer than were asked for
