@@ -12,7 +12,6 @@ from suite.cells.cell import Cell
 from suite.engines.tape import Kernel, Tape
 
 Longs = POINTER(c_long)
-GROUP = 8  # rows of a batch that stay together, as in `native/layout.h`
 
 
 class CKernel(Structure):

@@ -14,11 +14,10 @@ from torch import Tensor
 
 from suite.engines import direct
 from suite.engines.direct import Direct
-from suite.engines.plan import GROUP, CCall, CView, Plan, pointers
+from suite.engines.plan import CCall, CView, Plan, pointers
 from suite.engines.sequence import real, view
 
 ADDRESS = Tensor.data_ptr
-LARGE = 1 << 21  # bytes of packed weights from which all threads share a step, as in `native/layout.h`
 
 
 class Stepper:
@@ -55,11 +54,9 @@ class Stepper:
     def _ready(self, shape: torch.Size) -> ctypes.c_void_p:
         """What the loop has laid out for x of a shape."""
         given, batch, _ = shape
-        large = self.weights.numel() // self.replicas * self.weights.itemsize > LARGE
-        threads = max(1, torch.get_num_threads() if large else min(torch.get_num_threads(), self.replicas * -(-batch // GROUP)))
         shapes = [(self.replicas, batch, width) for width in self.widths]
         views = (CView * len(shapes))(*(CView(None, 0, prod(of[1:]), of[2], 1) for of in shapes))
-        call = self._call(batch, given, threads)
+        call = self._call(batch, given, torch.get_num_threads())
         call.packed, call.history = self.weights.data_ptr(), views
         handle = ctypes.c_void_p(self.made.ready(self.made.reference, ctypes.byref(call)))
         weakref.finalize(self, self.made.forget, handle).atexit = False

@@ -102,7 +102,10 @@ void forward_panels(const Loop& loop, const W* packed, T* room, Team& team, long
     forward_panel(loop, packed + r * loop.packed_size, bias + r * loop.bias_size, r, loop.begin(p), loop.begin(p + 1), Desk(loop, room + (part.members > 1 ? 0 : member * wide), room + member * wide), part);
   };
   if (loop.together)
-    for (long task = 0; task < replicas * loop.panels; ++task) panel(task, {&team, member, team.members});
+    for (long task = 0; task < replicas * loop.panels; ++task) {
+      if (task) team.meet();
+      panel(task, {&team, member, team.members});
+    }
   else
     team.share(1, replicas * loop.panels, [&](long task) { panel(task, {}); });
   release_tiles();
@@ -112,11 +115,11 @@ extern "C" void forward(const Plan* plan, const Call* call) {
   const Loop loop(*plan, *call);
   static thread_local std::vector<T> memory;  // stays for the next call
   const long replicas = call->replicas, own = replicas * (loop.packed_size + loop.bias_size);
-  const size_t size = own + call->threads * Desk::size(loop);
+  const size_t size = own + loop.threads * Desk::size(loop);
   if (memory.size() < size) memory.resize(size);
   W* const packed = (W*)memory.data();
   T* const room = memory.data() + own;
-  Team team(call->threads);
+  Team team(loop.threads);
   team.run([&](long member) {
     pack_all(loop, packed, team, member);
     void** const start = call->tensors + plan->weights + plan->biases + plan->extras;
@@ -132,10 +135,10 @@ extern "C" void reverse(const Plan* plan, const Call* call) {
   std::vector<Piece> pieces;
   for (long n = 0; n < plan->blocks; ++n)
     for (long j = 0; j < padded(plan->block[n].columns); j += Vector<T>::tile) pieces.push_back({n, j, std::min(j + Vector<T>::tile, padded(plan->block[n].columns))});
-  Team team(call->threads);
-  const bool alone = call->replicas >= call->threads;  // a replica for each thread, or all threads for each replica
+  Team team(loop.threads);
+  const bool alone = call->replicas >= loop.threads;  // a replica for each thread, or all threads for each replica
   static thread_local std::vector<std::vector<T>> memory;  // stays for the next call
-  const size_t rooms = alone ? call->threads : 1;
+  const size_t rooms = alone ? loop.threads : 1;
   if (memory.size() < rooms) memory.resize(rooms);
   std::vector<Room> room;
   for (size_t k = 0; k < rooms; ++k) room.emplace_back(loop, memory[k]);

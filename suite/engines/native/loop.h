@@ -40,7 +40,8 @@ struct View {          // element (t, r, b, i) at data[t * time + r * replica + 
 };
 
 struct Call {
-  long length, replicas, batch, inputs, threads;
+  long length, replicas, batch, inputs;
+  long threads;        // at most
   long kept;           // whether the tape and all states are kept for the reverse
   View x, y, mask, dy; // mask of bytes; data null: none. Without a mask y is the history of the first state
   void* tape;          // (length, replicas, batch, columns) where it is kept

@@ -10,7 +10,7 @@ struct Ready {
   const size_t size;  // of the desks
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
 
-  Ready(const Plan& plan, const Call& like) : call(like), history(like.history, like.history + plan.states), loop(plan, call), size(call.threads * Desk::size(loop)) {
+  Ready(const Plan& plan, const Call& like) : call(like), history(like.history, like.history + plan.states), loop(plan, call), size(loop.threads * Desk::size(loop)) {
     call.history = history.data();
   }
 
@@ -27,7 +27,8 @@ struct Ready {
       history[s].data = at[1 + s];
       history[s].time = (T*)at[1 + loop.plan.states + s] - (T*)at[1 + s];
     }
-    Team team(call.threads);
+    loop.down = !loop.down;
+    Team team(loop.threads);
     team.run([&](long member) { forward_panels(loop, (const W*)call.packed, desks, team, member); });
   }
 
