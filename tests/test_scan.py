@@ -355,7 +355,7 @@ def test_the_same_bits_for_any_number_of_threads(replicas, batch, gaps, threads)
         threads(1)
 
 
-@pytest.mark.parametrize(("replicas", "batch", "gaps"), [(1, 70, False), (1, 9, True), (2, 65, True)])
+@pytest.mark.parametrize(("replicas", "batch", "gaps"), [(1, 70, False), (1, 9, True), (2, 65, True), (1, 1, False), (2, 3, True)])
 @pytest.mark.parametrize(("name", "units"), [("lstm-peephole", 390), ("gru-cho", 490)])
 def test_the_same_bits_where_threads_share_a_panel(name, units, replicas, batch, gaps, threads):
     case = Case(CELLS[name](units), length=3, replicas=replicas, batch=batch, shared=True, gaps=gaps, dtype=F32, scale=0.05)
@@ -364,6 +364,8 @@ def test_the_same_bits_where_threads_share_a_panel(name, units, replicas, batch,
     for number in (2, 3):
         threads(number)
         same(case.results(), one)
+        with torch.no_grad():
+            same(case.run(), one[: 1 + len(case.state)])
     threads(1)
     case.params = {key: value.detach().double().requires_grad_() for key, value in case.params.items()}
     case.state = {key: value.detach().double().requires_grad_() for key, value in case.state.items()}

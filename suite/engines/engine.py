@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,12 +15,27 @@ Params = Mapping[str, Tensor]  # flat name -> (R, rows, columns)
 State = Mapping[str, Tensor]  # state -> (R, B, W)
 Noise = Mapping[str, Tensor]  # row -> (T or 1, R or 1, B, W)
 Unroll = Callable[[Cell, Params, Tensor, State, Tensor | None, Noise], tuple[Tensor, dict[str, Tensor]]]
-Step = Callable[[Tensor, list[Tensor]], list[Tensor]]  # x (R or 1, B, I) and all states (R, B, W) -> all states, no gradient
-Streams = Callable[[Cell, Params, int, Noise], Step]  # with the width of x; its arguments have been checked and change no more; noise (1, 1, 1, W) for every step
+Whole = Callable[[Tensor, State | None], tuple[Tensor, dict[str, Tensor]] | None]  # all that a stream does; None: something is not as usual, and nothing was done
 
 
 class Refused(RuntimeError):
     """An engine's sentence why it does not run this cell here. It goes into the record."""
+
+
+class Step(Protocol):
+    """A step of a stream: x (R or 1, B, I) and all states (R, B, W) -> all states, no gradient; its arguments have been checked.
+
+    direct  all that a stream does in one call, where there is such a way
+    """
+
+    @property
+    def direct(self) -> Whole | None: ...
+
+    def __call__(self, x: Tensor, states: list[Tensor]) -> list[Tensor]:
+        """All states after the step, in the order of the cell's."""
+
+
+Streams = Callable[[Cell, Params, int, Noise], Step]  # with the width of x; parameters have been checked and change no more; noise (1, 1, 1, W) for every step
 
 
 @dataclass(frozen=True)

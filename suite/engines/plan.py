@@ -12,7 +12,6 @@ from suite.cells.cell import Cell
 from suite.engines.tape import Kernel, Tape
 
 Longs = POINTER(c_long)
-GROUP = 8  # rows of a batch that stay together, as in `native/layout.h`
 
 
 class CKernel(Structure):
@@ -89,6 +88,8 @@ class Plan:
     forward: Any
     reverse: Any
     step: Any
+    ready: Any
+    forget: Any
     pack: Any
     packed: Any
     reference: Any  # to the C plan
@@ -132,6 +133,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
         return keep((CKernel * len(found))(*found))
 
     loop.packed.restype = c_long
+    loop.ready.restype = c_void_p
     described = []
     for name in sources:
         if name == "x":
@@ -152,7 +154,7 @@ def make(tape: Tape, inputs: int, loop: ctypes.CDLL, functions: ctypes.CDLL) -> 
         keep(longs(list(cell.state.values()))),
         keep(longs(list(cell.extra.values()))),
     )
-    return Plan(cell, weights, biases, tape.columns, tape.noise, plan, loop.forward, loop.reverse, loop.step, loop.pack, loop.packed, ctypes.byref(plan), [*held, functions])
+    return Plan(cell, weights, biases, tape.columns, tape.noise, plan, loop.forward, loop.reverse, loop.step, loop.ready, loop.forget, loop.pack, loop.packed, ctypes.byref(plan), [*held, functions])
 
 
 def pointers(addresses: Sequence[int | None]) -> Any:

@@ -23,7 +23,7 @@ from suite.engines.tape import Kernel, Tape
 from suite.engines.trace import trace
 
 REALS = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "float"}  # what states, functions and sums are kept in
-LOOP = ("loop.h", "product.h", "words.h", "tiles.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp")
+LOOP = ("loop.h", "product.h", "words.h", "tiles.h", "team.h", "layout.h", "panel.h", "weights.h", "loop.cpp", "steps.cpp")
 POINTERS = 64  # of one function, as `native/loop.cpp` has room for
 
 
@@ -148,17 +148,7 @@ def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
     like = next(iter(params.values()))
     made = planned(cell, inputs, like.dtype)
     tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)]
-    step = Stepper(made, tensors, [noise[name] for name in made.noise], inputs, len(like), like.dtype)
-    theirs, ours = list(cell.state), list(made.cell.state)
-    if theirs == ours:
-        return step
-    there, back = [theirs.index(name) for name in ours], [ours.index(name) for name in theirs]
-
-    def turned(x: Tensor, states: list[Tensor]) -> list[Tensor]:
-        found = step(x, [states[k] for k in there])
-        return [found[k] for k in back]
-
-    return turned
+    return Stepper(made, tensors, [noise[name] for name in made.noise], inputs, like.dtype, cell.state)
 
 
 ENGINE = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=True)

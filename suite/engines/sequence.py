@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from suite.engines import buffers
-from suite.engines.plan import GROUP, CCall, CView, Plan, pointers
+from suite.engines.plan import CCall, CView, Plan, pointers
 
 
 class Given(NamedTuple):
@@ -47,14 +47,11 @@ class Sequence:
         views = [view(history, self.kept or (self.mask is None and number == 0)) for number, history in enumerate(self.history)]
         self.views = (CView * len(views))(*views)
         self.drawn = (CView * max(1, len(self.noise)))(*(view(value) for value in self.noise))
-        call = CCall(length, replicas, batch, self.x.shape[-1], self._threads(), self.kept, view(self.x), view(y))
+        call = CCall(length, replicas, batch, self.x.shape[-1], torch.get_num_threads(), self.kept, view(self.x), view(y))
         call.mask = CView() if self.mask is None else view(self.mask.unsqueeze(-1))
         call.tape, call.history, call.noise = None if self.tape is None else self.tape.data_ptr(), self.views, self.drawn
         call.tensors = pointers([tensor.data_ptr() for tensor in self.tensors])
         return call
-
-    def _threads(self) -> int:
-        return max(1, min(torch.get_num_threads(), self.shape[1] * -(-self.shape[2] // GROUP)))
 
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
@@ -94,7 +91,7 @@ class Sequence:
 def real(tensor: Tensor) -> Tensor:
     """The same values as the loop takes them, bfloat16 as float32; what is shared along an axis stays so."""
     if tensor.dtype != torch.bfloat16:
-        return tensor
+        return tensor.resolve_neg()
     if 0 not in tensor.stride():
         return tensor.to(torch.float32)
     once = tensor[tuple(slice(1) if stride == 0 else slice(None) for stride in tensor.stride())]

@@ -55,11 +55,11 @@ void transpose(T* to, long to_row, const T* from, long from_row, long rows, long
 }
 
 // c(i, j) = start(i, j) + sum of terms; see `product.h`
-void multiply(long rows, long from, long to, const Term<W>* terms, long count, T* c, long c_row, const T* start, long start_row) {
+void multiply(long rows, long from, long to, const Term<W>* terms, long count, T* c, long c_row, const T* start, long start_row, Way way = {}) {
 #ifdef TILES
   if (tiles_granted()) return tile_product(rows, from, to, terms, count, c, c_row, start, start_row);
 #endif
-  product<T, W>(rows, from, to, terms, count, c, c_row, start, start_row);
+  product<T, W>(rows, from, to, terms, count, c, c_row, start, start_row, way);
 }
 
 struct Loop {
@@ -69,8 +69,10 @@ struct Loop {
   long packed_size = 0, turned_size = 0, summed_size = 0, bias_size = 0;
   std::vector<long> heard, felt;  // where the operands of each source, and of the derivatives of each block, start in a row of words
   long heard_size = 0, felt_size = 0, widths = 0;
-  long panels;
-  bool together;  // whether all threads work on one panel, each on some columns: where the weights are too large to be read by each of them
+  long panels, threads;
+  bool down = false;  // whether the first step goes through columns from the last to the first, and the second back
+  bool far;           // whether a thread's share of the weights is more than its own cache holds
+  bool together;      // whether all threads work on one panel, each on some columns: where the weights are too large to be read by each of them
 
   Loop(const Plan& plan, const Call& call) : plan(plan), call(call) {
     for (long s = 0; s < plan.sources && WORDS; ++s) {
@@ -100,9 +102,12 @@ struct Loop {
     }
     const long groups = (call.batch + GROUP - 1) / GROUP;
     panels = (call.batch + PANEL - 1) / PANEL;
-    together = call.replicas < call.threads && packed_size * long(sizeof(T)) > 4 * CACHE;
+    const long bytes = packed_size * sizeof(T);
+    together = call.replicas < call.threads && bytes > (call.replicas * groups < call.threads ? 2 : 4) * CACHE;  // sooner where a thread had nothing to do
+    threads = together ? call.threads : std::max(1L, std::min(call.threads, call.replicas * groups));
+    far = bytes / (together ? threads : 1) > 5 * CACHE / 2;
     if (together) panels = (call.batch + 2 * PANEL - 1) / (2 * PANEL);
-    while (!together && panels * call.replicas % call.threads && panels < groups) ++panels;  // as many for each thread
+    while (!together && panels * call.replicas % threads && panels < groups) ++panels;  // as many for each thread
   }
 
   long begin(long panel) const {

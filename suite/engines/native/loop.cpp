@@ -93,43 +93,41 @@ extern "C" void pack(const Plan* plan, const Call* call) {
   pack_all(loop, (W*)call->packed, team, 0);
 }
 
+// every panel's way through the sequence; room: a desk for each member
+void forward_panels(const Loop& loop, const W* packed, T* room, Team& team, long member) {
+  const long replicas = loop.call.replicas, wide = Desk::size(loop);
+  const T* const bias = (const T*)(packed + replicas * loop.packed_size);
+  const auto panel = [&](long task, const Part& part) {
+    const long r = task / loop.panels, p = task % loop.panels;
+    forward_panel(loop, packed + r * loop.packed_size, bias + r * loop.bias_size, r, loop.begin(p), loop.begin(p + 1), Desk(loop, room + (part.members > 1 ? 0 : member * wide), room + member * wide), part);
+  };
+  if (loop.together)
+    for (long task = 0; task < replicas * loop.panels; ++task) {
+      if (task) team.meet();
+      panel(task, {&team, member, team.members});
+    }
+  else
+    team.share(1, replicas * loop.panels, [&](long task) { panel(task, {}); });
+  release_tiles();
+}
+
 extern "C" void forward(const Plan* plan, const Call* call) {
   const Loop loop(*plan, *call);
   static thread_local std::vector<T> memory;  // stays for the next call
-  const long replicas = call->replicas, own = call->packed ? 0 : replicas * (loop.packed_size + loop.bias_size), wide = Desk::size(loop);
-  const size_t size = own + call->threads * wide;
+  const long replicas = call->replicas, own = replicas * (loop.packed_size + loop.bias_size);
+  const size_t size = own + loop.threads * Desk::size(loop);
   if (memory.size() < size) memory.resize(size);
-  W* packed = call->packed ? (W*)call->packed : (W*)memory.data();
-  T *bias = (T*)(packed + replicas * loop.packed_size), *room = memory.data() + own;
-  Team team(call->threads);
+  W* const packed = (W*)memory.data();
+  T* const room = memory.data() + own;
+  Team team(loop.threads);
   team.run([&](long member) {
-    if (own) pack_all(loop, packed, team, member);
+    pack_all(loop, packed, team, member);
     void** const start = call->tensors + plan->weights + plan->biases + plan->extras;
     for (long s = 0; s < plan->states && member == 0; ++s)
       if (start[s]) std::memcpy(loop.state(s, 0, 0, 0), start[s], sizeof(T) * replicas * call->batch * plan->state_widths[s]);
     team.meet();
-    const auto panel = [&](long task, const Part& part) {
-      const long r = task / loop.panels, p = task % loop.panels;
-      forward_panel(loop, packed + r * loop.packed_size, bias + r * loop.bias_size, r, loop.begin(p), loop.begin(p + 1), Desk(loop, room + (part.members > 1 ? 0 : member * wide), room + member * wide), part);
-    };
-    if (loop.together)
-      for (long task = 0; task < replicas * loop.panels; ++task) panel(task, {&team, member, team.members});
-    else
-      team.share(1, replicas * loop.panels, [&](long task) { panel(task, {}); });
-    release_tiles();
+    forward_panels(loop, packed, room, team, member);
   });
-}
-
-// one step; at: x, every state before it, every state after it
-extern "C" void step(const Plan* plan, const Call* call, void** at) {
-  Call mine = *call;
-  std::vector<View> history(call->history, call->history + plan->states);
-  mine.x.data = at[0], mine.history = history.data();
-  for (long s = 0; s < plan->states; ++s) {
-    history[s].data = at[1 + s];
-    history[s].time = (T*)at[1 + plan->states + s] - (T*)at[1 + s];
-  }
-  forward(plan, &mine);
 }
 
 extern "C" void reverse(const Plan* plan, const Call* call) {
@@ -137,10 +135,10 @@ extern "C" void reverse(const Plan* plan, const Call* call) {
   std::vector<Piece> pieces;
   for (long n = 0; n < plan->blocks; ++n)
     for (long j = 0; j < padded(plan->block[n].columns); j += Vector<T>::tile) pieces.push_back({n, j, std::min(j + Vector<T>::tile, padded(plan->block[n].columns))});
-  Team team(call->threads);
-  const bool alone = call->replicas >= call->threads;  // a replica for each thread, or all threads for each replica
+  Team team(loop.threads);
+  const bool alone = call->replicas >= loop.threads;  // a replica for each thread, or all threads for each replica
   static thread_local std::vector<std::vector<T>> memory;  // stays for the next call
-  const size_t rooms = alone ? call->threads : 1;
+  const size_t rooms = alone ? loop.threads : 1;
   if (memory.size() < rooms) memory.resize(rooms);
   std::vector<Room> room;
   for (size_t k = 0; k < rooms; ++k) room.emplace_back(loop, memory[k]);

@@ -40,11 +40,12 @@ struct View {          // element (t, r, b, i) at data[t * time + r * replica + 
 };
 
 struct Call {
-  long length, replicas, batch, inputs, threads;
+  long length, replicas, batch, inputs;
+  long threads;        // at most
   long kept;           // whether the tape and all states are kept for the reverse
   View x, y, mask, dy; // mask of bytes; data null: none. Without a mask y is the history of the first state
   void* tape;          // (length, replicas, batch, columns) where it is kept
-  void* packed;        // weights that `pack` has put here before; null: packed at every call
+  void* packed;        // weights that `pack` puts here for steps; a sequence packs its own
   View* history;       // each state before step 0, 1 ... length; element 0: two slots in turn
   View* noise;
   void **tensors;      // weights, biases and extras (replicas, rows, columns), then the states at the start (replicas, batch, width), null where a history has them

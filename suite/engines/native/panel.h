@@ -123,7 +123,7 @@ void forward_panel(const Loop& loop, const W* packed, const T* bias, long r, lon
   auto [begin, end] = part.of(last - first, GROUP);  // rows of this part
   begin += first, end += first;
   for (long t = 0; t < call.length; ++t) {
-    const bool some = any(loop, t, r, first, last);
+    const bool some = any(loop, t, r, first, last), down = loop.down != bool(t & 1);
     if (call.kept && t + 1 < call.length) {
       fetch_to_write(loop.tape(t + 1, r, begin), sizeof(T) * (end - begin) * plan.columns);
       for (long s = 0; s < plan.states; ++s) fetch_to_write(loop.state(s, t + 2, r, begin), sizeof(T) * (end - begin) * plan.state_widths[s]);
@@ -137,7 +137,8 @@ void forward_panel(const Loop& loop, const W* packed, const T* bias, long r, lon
         }
         part.meet();
       }
-      for (long n = 0; n < plan.blocks; ++n) {
+      for (long m = 0; m < plan.blocks; ++m) {
+        const long n = down ? plan.blocks - 1 - m : m;
         const Block& block = plan.block[n];
         if (block.stage != k) continue;
         for (long l = 0; l < block.links; ++l) {
@@ -152,7 +153,7 @@ void forward_panel(const Loop& loop, const W* packed, const T* bias, long r, lon
           }
         }
         const auto [from, to] = part.of(padded(block.columns), Vector<T>::tile);
-        multiply(last - first, from, to, terms.data(), block.links, desk.before + block.column, plan.row_columns, block.bias < 0 ? nullptr : bias + loop.bias[n], 0);
+        multiply(last - first, from, to, terms.data(), block.links, desk.before + block.column, plan.row_columns, block.bias < 0 ? nullptr : bias + loop.bias[n], 0, {down, loop.far});
       }
       part.meet();
       runs(loop, t, r, begin, end, false, [&](long b, long rows) { invoke(loop, plan.forward[k], t, r, first, b, rows, nullptr, &desk); });
@@ -169,7 +170,7 @@ void forward_panel(const Loop& loop, const W* packed, const T* bias, long r, lon
         std::memcpy(y, loop.state(0, t + 1, r, b), sizeof(T) * plan.state_widths[0]);
       }
     }
-    part.meet();
+    if (t + 1 < call.length) part.meet();
   }
 }
 

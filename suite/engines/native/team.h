@@ -13,11 +13,11 @@ class Team {
   explicit Team(long members) : members(members) {}
 
   template <class Work> void run(const Work& work) {
+    if (members == 1) return work(0L);
 #ifdef _OPENMP
-#pragma omp parallel num_threads(int(members)) if (members > 1)
+#pragma omp parallel num_threads(int(members))
     {
-#pragma omp single
-      members = omp_get_num_threads();  // they may be fewer than were asked for
+      members.store(omp_get_num_threads(), std::memory_order_relaxed);  // they may be fewer than were asked for; all say the same
       work(long(omp_get_thread_num()));
     }
 #else
@@ -45,7 +45,7 @@ class Team {
     }
   }
 
-  long members;
+  std::atomic<long> members;
 
  private:
   std::atomic<long> next[2] = {}, arrived{0}, round{0};

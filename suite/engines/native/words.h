@@ -70,3 +70,15 @@ template <class W, class T> void pair_columns(W* to, const T* from, long width, 
   for (long k = done; k < width; ++k) halves[k] = Half(half(float(from[k])));
   for (long k = width; k < 2 * deep; ++k) halves[k] = 0;
 }
+
+// numbers of bfloat16 as float, and back to the nearest, ties to even
+inline void widen(float* to, const void* at, long count) {
+  const uint16_t* const from = (const uint16_t*)at;
+#pragma omp simd
+  for (long k = 0; k < count; ++k) to[k] = __builtin_bit_cast(float, Word(from[k]) << 16);
+}
+inline void round_off(void* at, const float* from, long count) {
+  uint16_t* const to = (uint16_t*)at;
+#pragma omp simd
+  for (long k = 0; k < count; ++k) to[k] = uint16_t(from[k] != from[k] ? 0x7fc0u : half(from[k]));
+}
