@@ -154,12 +154,12 @@ def engine(
 ) -> Engine:
     """The engine of a name; `best` is the first that refuses no cell on the device. `refuses` asks an engine where answers are kept."""
     from suite.cells import Cell
-    from suite.engines import BEST, ENGINES
+    from suite.engines import BEST, BEST_ON, ENGINES
 
     if name == "best" and of is not None and on is not None:
         cells = [of] if isinstance(of, Cell) else of
         asked = refuses or (lambda engine, cell, device: engine.refuses(cell, device))
-        name = next(candidate for candidate in BEST if all(asked(ENGINES[candidate], cell, on) is None for cell in cells))
+        name = next(candidate for candidate in BEST_ON.get(on.type, BEST) if all(asked(ENGINES[candidate], cell, on) is None for cell in cells))
     known = ENGINES if of is None else {**ENGINES, "best": ENGINES["reference"]}
     return names.resolve(name, known, "engine")
 

@@ -352,6 +352,17 @@ def carried(scores):
     return carry_out, asked_for
 
 
+def test_of_trials_that_end_when_solved_the_one_that_took_fewest_updates_is_best():
+    def reached(step, value):
+        spec = TrainSpec(cell="gru", task="t", until_solved=True)
+        return Run(id=spec.id, spec=spec, status="done", score=Score(best_step=step, validation=value, test=value), where=where())
+
+    slow, soon, never = ([reached(900, 0.99), reached(900, 0.99)], [reached(100, 0.95), reached(300, 0.95)], [reached(50, 0.8), reached(50, 0.95)])
+    assert search.best([never, slow, soon], "higher", lambda value: value >= 0.9) == 2
+    assert search.best([never, slow], "higher", lambda value: value >= 0.9) == 1
+    assert search.best([soon, slow], "higher") == 1  # without a word of what solves it the score decides
+
+
 @pytest.mark.parametrize(("fresh", "seeds"), [(True, {2, 3, 4}), (False, {0, 1})])
 def test_the_best_trial_of_each_cell_is_what_is_reported(fresh, seeds, capsys):
     rates = {"rnn": 1e-2, "gru": 1e-1}

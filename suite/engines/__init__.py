@@ -10,8 +10,9 @@ ENGINES: dict[str, Engine] = {engine.name: engine for engine in (reference.ENGIN
 
 # what "best" tries, the first that does not refuse; resolved when a run is planned, never while it runs
 BEST = ("scan", "vendor", "hoisted")
+BEST_ON = {"cuda": ("vendor", "hoisted")}  # `scan` joins them once its tests have passed on a GPU
 
 # what `carrousel speed` times only where it is named: the definition, and the one whose cost grows with the square of the state
 UNTIMED = ("reference", "rtrl")
 
-__all__ = ["BEST", "ENGINES", "UNTIMED", "Engine", "Refused", "Stream", "from_torch", "to_torch", "unroll"]
+__all__ = ["BEST", "BEST_ON", "ENGINES", "UNTIMED", "Engine", "Refused", "Stream", "from_torch", "to_torch", "unroll"]

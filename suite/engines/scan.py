@@ -1,24 +1,27 @@
 """Any cell's equations and their derived reverse as native code, compiled once, called from one fixed native loop.
 
-The loop is `native/loop.cpp`; docs/engine.md says how it works, what it refuses and what it reaches.
+The loop is `native/loop.cpp` on the CPU and `session.py` around Triton on CUDA; docs/engine.md says how they work, what they
+refuse and what they reach.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from suite.cells.cell import Cell
-from suite.engines import compiler, plan
-from suite.engines.engine import Engine, Noise, Params, Refused, State, Step
+from suite.engines import compiler, plan, scan_cuda
+from suite.engines.engine import Engine, Noise, Params, Refused, State, Step, Streams
 from suite.engines.plan import Plan
 from suite.engines.recorder import Untraceable
 from suite.engines.sequence import Given, Sequence
 from suite.engines.stepper import Stepper
+from suite.engines.stream import unrolled
 from suite.engines.tape import Kernel, Tape
 from suite.engines.trace import trace
 
@@ -82,13 +85,49 @@ def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
         raise Refused(f"engine 'scan' cannot run '{cell.name}': what the C++ compiler '{compiler.name()}' made lacks a function ({error})") from None
 
 
+class Loop(NamedTuple):
+    """What a kind of device has of its own: (cell, inputs, dtype) -> plan; a sequence of one; a sentence why not here; steps."""
+
+    planned: Callable[[Cell, int, torch.dtype], Any]
+    sequence: Callable[..., Any]
+    refuses: Callable[[Cell], str | None]
+    stream: Streams
+
+
+def _no_compiler(cell: Cell) -> str | None:
+    try:
+        compiler.works()
+    except Refused as sentence:
+        return f"{sentence} ('{cell.name}')"
+    return None
+
+
+def _stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
+    """A step of the cell on the CPU; see `Engine.stream`."""
+    like = next(iter(params.values()))
+    made = planned(cell, inputs, like.dtype)
+    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)]
+    return Stepper(made, tensors, [noise[name] for name in made.noise], inputs, like.dtype, cell.state)
+
+
+def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
+    """A step of the cell; see `Engine.stream`."""
+    return LOOPS[next(iter(params.values())).device.type].stream(cell, params, inputs, noise)
+
+
+LOOPS = {
+    "cpu": Loop(planned, Sequence, _no_compiler, _stream),
+    "cuda": Loop(lambda cell, inputs, dtype: scan_cuda.planned(taped(cell), inputs, dtype), scan_cuda.DeviceSequence, scan_cuda.refuses, lambda *given: unrolled(ENGINE)(*given)),
+}
+
+
 class Scan(torch.autograd.Function):
     """A sequence as one operator of autograd, its reverse derived from the equations and not from this."""
 
     @staticmethod
-    def forward(ctx: Any, made: Plan, given: Given, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, made: Any, given: Given, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Outputs (T, R, B, W) and last states (R, B, W)."""
-        run = Sequence(made, given, x, tensors, kept=True)
+        run = LOOPS[x.device.type].sequence(made, given, x, tensors, kept=True)
         y, last = run.forward()
         ctx.save_for_backward(x, y, given.mask, *given.noise, *tensors)
         ctx.made, ctx.given, ctx.run = made, given, run
@@ -104,7 +143,7 @@ class Scan(torch.autograd.Function):
         tensors = rest[len(ctx.given.noise) :]
         run, ctx.run = ctx.run, None
         if run is None:
-            run = Sequence(ctx.made, ctx.given, x, tensors, kept=True)
+            run = LOOPS[x.device.type].sequence(ctx.made, ctx.given, x, tensors, kept=True)
             run.forward()
         found = run.reverse(dy, last, ctx.needs_input_grad[2])
         return None, None, *found
@@ -112,7 +151,8 @@ class Scan(torch.autograd.Function):
 
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
     """The cell over time; see `Engine.unroll`. In bfloat16 the operands of products are that; all else is float32 until it is handed out."""
-    made = planned(cell, xs.shape[-1], xs.dtype)
+    here = LOOPS[xs.device.type]
+    made = here.planned(cell, xs.shape[-1], xs.dtype)
     states = list(made.cell.state)  # in the plan's order: an equal cell may have another
     tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)] + [state[name] for name in states]
     given = Given(mask, tuple(noise[name] for name in made.noise))
@@ -121,21 +161,20 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
         y, *last = Scan.apply(made, given, xs, *tensors)  # type: ignore[no-untyped-call]
     else:
-        y, last = Sequence(made, given, xs, tensors, kept=False).forward()
+        y, last = here.sequence(made, given, xs, tensors, kept=False).forward()
     found = dict(zip(states, last, strict=True))
     return y, {name: found[name] for name in cell.state}
 
 
 def refuses(cell: Cell, device: torch.device) -> str | None:
-    """A sentence for another device, for equations that cannot be compiled, and for a machine without a compiler."""
-    if device.type != "cpu":
-        return f"engine 'scan' runs on the CPU and not on {device.type}: '{cell.name}' is left to another engine"
+    """A sentence for another device, for equations that cannot be compiled, and for a machine without a compiler or Triton."""
+    if device.type not in LOOPS:
+        return f"engine 'scan' runs on {' and '.join(LOOPS)} and not on {device.type}: '{cell.name}' is left to another engine"
     try:
         taped(cell)
-        compiler.works()
     except Refused as sentence:
-        return str(sentence) if f"'{cell.name}'" in str(sentence) else f"{sentence} ('{cell.name}')"
-    return None
+        return str(sentence)
+    return LOOPS[device.type].refuses(cell)
 
 
 def prepare(cell: Cell, dtype: torch.dtype) -> None:
@@ -143,12 +182,4 @@ def prepare(cell: Cell, dtype: torch.dtype) -> None:
     planned(cell, cell.takes or 1, dtype)
 
 
-def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
-    """A step of the cell; see `Engine.stream`."""
-    like = next(iter(params.values()))
-    made = planned(cell, inputs, like.dtype)
-    tensors = [params[name] for name in (*made.weights, *made.biases, *made.cell.extra)]
-    return Stepper(made, tensors, [noise[name] for name in made.noise], inputs, like.dtype, cell.state)
-
-
-ENGINE = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=True)
+ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions)

@@ -38,6 +38,9 @@ class Kind(IntEnum):
     ROW = 12
 
 
+Output = tuple[int, tuple[Kind, int], int, bool]  # node, where it goes, width, added or set
+
+
 @dataclass(frozen=True)
 class Kernel:
     """A generated function, and what each of its pointers points at: kind and number (of a column, a state ...)."""
@@ -103,7 +106,7 @@ class Tape:
             found.setdefault(self.graph.outputs["new", name], (Kind.NEW, states.index(name)))
         return {n: where for n, where in found.items() if self.graph.nodes[n].op != "number"}
 
-    def _forward_loads(self, stage: int) -> dict[int, tuple[Kind, int]]:
+    def forward_loads(self, stage: int) -> dict[int, tuple[Kind, int]]:
         """What a forward function reads: inputs, pre-activations so far, and what an earlier stage stored."""
         late = {self.graph.outputs["new", name] for name in self.cell.state} | {self.graph.outputs["value", name] for name in self.values if self.value_stage(name) >= stage}
         loads = {n: where for n, where in self.given.items() if n not in late or where[0] not in (Kind.NEW, Kind.TAPE)}
@@ -114,8 +117,8 @@ class Tape:
         """The stage whose function stores a value for later rows."""
         return self.made(self.graph.outputs["value", name])
 
-    def reverse_outputs(self, stage: int) -> list[tuple[int, tuple[Kind, int], int, bool]]:
-        """Derivatives that a stage's reverse function writes: node, where, width, added or set."""
+    def reverse_outputs(self, stage: int) -> list[Output]:
+        """Derivatives that a stage's reverse function writes."""
         zero, out = self.graph.add(Node("number", text="T(0.0)")), self.graph.outputs
         found = []
         for row in self.cell.table[stage].rows:
@@ -146,18 +149,26 @@ class Tape:
 
     def forward(self, stage: int) -> Kernel:
         """The function of a stage: new values, new states in the last one, and what the reverse will ask for."""
+        return self._kernel(f"forward{stage}", self.forward_loads(stage), self.forward_outputs(stage))
+
+    def forward_outputs(self, stage: int) -> list[Output]:
+        """What a stage's function writes."""
         stores = [(self.graph.outputs["value", name], (Kind.TAPE, self.value[name])) for name in self.values if self.value_stage(name) == stage]
         stores += [(n, (Kind.TAPE, column)) for n, column in self.slots.items() if self.made(n) == stage]
         found = [(n, at, self.graph.nodes[n].width, False) for n, at in stores]
         if stage == len(self.cell.table) - 1:
             found += [(self.graph.outputs["new", name], (Kind.NEW, k), width, False) for k, (name, width) in enumerate(self.cell.state.items())]
-        return self._kernel(f"forward{stage}", self._forward_loads(stage), found)
+        return found
 
     def reverse(self, stage: int) -> Kernel:
         """The function that turns the derivatives of a stage's results into those of its rows, and at last of the states."""
-        return self._kernel(f"reverse{stage}", self.given | {n: (Kind.TAPE, column) for n, column in self.slots.items()}, self.reverse_outputs(stage))
+        return self._kernel(f"reverse{stage}", self.reverse_loads(), self.reverse_outputs(stage))
 
-    def _kernel(self, name: str, loads: dict[int, tuple[Kind, int]], stores: list[tuple[int, tuple[Kind, int], int, bool]]) -> Kernel:
+    def reverse_loads(self) -> dict[int, tuple[Kind, int]]:
+        """What a reverse function finds: all that is given, and what was stored for it."""
+        return self.given | {n: (Kind.TAPE, column) for n, column in self.slots.items()}
+
+    def _kernel(self, name: str, loads: dict[int, tuple[Kind, int]], stores: list[Output]) -> Kernel:
         needed = self.graph.behind([n for n, *_ in stores], loads.__contains__)
         pointers = list(dict.fromkeys([loads[n] for n in sorted(needed) if n in loads] + [at for _, at, *_ in stores]))
         made = function(

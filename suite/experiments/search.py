@@ -2,13 +2,14 @@
 
 For each cell and task every trial is run with the same seeds. The best is the one with the best mean over its seeds of the score at the
 step that was best on validation; a trial of which a run has diverged comes after all that have fewer such runs; of equal ones the
-first is taken. It is then run again with seeds that no trial has seen, and those runs alone are reported: what won a search by
+first is taken. Where runs end as soon as their task is solved their last score says nothing: there the best trial is the one of which most runs
+solved it, and of such the one that took fewest updates. It is then run again with seeds that no trial has seen, and those runs alone are reported: what won a search by
 luck is not lucky twice. With `fresh = false` the runs of the best trial are reported themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -52,13 +53,16 @@ class Contestant(NamedTuple):
     again: tuple[tuple[TrainSpec, ...], ...]
 
 
-def best(trials: Sequence[Sequence[Run]], better: str) -> int:
-    """The number of the best trial; `better` is "higher" or "lower", which way the task's score goes."""
+def best(trials: Sequence[Sequence[Run]], better: str, solves: Callable[[float], bool] = lambda _: False) -> int:
+    """The number of the best trial; `better` is "higher" or "lower", which way the task's score goes, `solves` whether a score solves it."""
     sign = -1.0 if better == "higher" else 1.0
 
-    def rank(number: int) -> tuple[int, float, int]:
-        scores = [run.score.validation for run in trials[number] if run.status == "done" and run.score is not None and run.score.validation is not None]
-        return len(trials[number]) - len(scores), sign * sum(scores) / max(len(scores), 1), number
+    def rank(number: int) -> tuple[float, ...]:
+        runs = [(run, run.score.validation) for run in trials[number] if run.status == "done" and run.score is not None and run.score.validation is not None]
+        ended = [run.score.best_step for run, value in runs if run.score is not None and isinstance(run.spec, TrainSpec) and run.spec.until_solved and solves(value)]
+        mean = sign * sum(value for _, value in runs) / max(len(runs), 1)
+        sooner = sum(ended) / len(ended) if ended else 0.0
+        return len(trials[number]) - len(runs), -len(ended), sooner, mean, number
 
     return min(range(len(trials)), key=rank)
 

@@ -55,7 +55,8 @@ def choices(search: Search, contestants: Sequence[Contestant], runs: Sequence[Ru
         if missing:
             said.append(f"{first.task} {first.cell}: {missing} of {sum(map(len, whole))} trial runs have no result, and nothing is chosen yet")
             continue
-        number = best([[run for run in trial if run is not None] for trial in whole], task_of(first.task).better)
+        task = task_of(first.task)
+        number = best([[run for run in trial if run is not None] for trial in whole], task.better, task.solves)
         chosen += contestant.again[number] if search.fresh else contestant.trials[number]
         point = ", ".join(f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in search.trials[number].items())
         notes = "".join(f"; {note}, its range may be too narrow" for note in at_the_end(search, number))

@@ -1,0 +1,71 @@
+"""`scan` on CUDA: generated Triton from the same recorded equations and the same tape as the native code for the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Many
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from suite.cells.cell import Cell
+from suite.engines import triton_source
+from suite.engines.capture import Pool
+from suite.engines.columns import columns
+from suite.engines.engine import Refused
+from suite.engines.sequence import Given
+from suite.engines.session import HALVES, DevicePlan, Form, Session, plan_of
+from suite.engines.tape import Tape
+
+DTYPES = (torch.float32, torch.float64, *HALVES)
+SESSIONS: Pool[Session] = Pool()
+
+
+@lru_cache(maxsize=256)
+def planned(tape: Tape, inputs: int, dtype: torch.dtype) -> DevicePlan:
+    """The kernels of a cell at a number of inputs; compiled when they are first launched."""
+    if dtype not in DTYPES:
+        raise Refused(f"engine 'scan' computes in {', '.join(str(known).removeprefix('torch.') for known in DTYPES)} on CUDA, not in {dtype}: '{tape.cell.name}' is left to another engine")
+    return plan_of(tape, columns(tape.cell, inputs))
+
+
+def refuses(cell: Cell) -> str | None:
+    """A sentence where there is no Triton."""
+    sentence = triton_source.missing()
+    return f"engine 'scan' cannot run '{cell.name}' on CUDA: {sentence}" if sentence else None
+
+
+def precision(dtype: torch.dtype) -> str:
+    """How float32 is multiplied, as PyTorch is set for its own products: `ieee`, or `tf32` where that was asked for."""
+    return "tf32" if dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
+
+
+class DeviceSequence:
+    """A sequence carried out on a device, and its way back once; as `Sequence` on the CPU."""
+
+    def __init__(self, made: DevicePlan, given: Given, x: Tensor, tensors: Many[Tensor], kept: bool) -> None:
+        start = tensors[-1]
+        noise = tuple((value.shape[1], value.shape[0]) for value in given.noise)
+        shape = (len(x), len(start), x.shape[2], x.shape[3], x.shape[1], 0 if given.mask is None else given.mask.shape[1])
+        form = Form(*shape, noise, x.dtype, x.device, kept, precision(x.dtype))
+        self.kept = kept
+        self.lease = SESSIONS.take((made, form), lambda: Session(made, form))
+        self.lease.session.load(x, tensors, given.mask, given.noise)
+
+    def forward(self) -> tuple[Tensor, list[Tensor]]:
+        """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
+        session = self.lease.session
+        session.forwards()
+        found = session.results()
+        if not self.kept:
+            self.lease.release()
+        return found
+
+    def reverse(self, dy: Tensor | None, last: Many[Tensor | None], wants_x: bool) -> list[Tensor | None]:
+        """Gradients of x, the parameters and the states at the start, in the order of the tensors."""
+        session = self.lease.session
+        session.load_gradients(dy, last)
+        session.backwards[wants_x]()
+        found = session.found(wants_x)
+        self.lease.release()
+        return found
