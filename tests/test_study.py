@@ -134,7 +134,7 @@ def test_a_diverged_run_did_not_solve_its_task_and_a_missing_one_is_said():
     (found,) = told(lost, tasks, study={"difficulty": "length"}).values()
     assert found.sentences[0].startswith("gru: the critical length is 25 ")
     (found,) = told(runs[1:], tasks, study={"difficulty": "length"}).values()
-    assert found.sentences == ["gru: not every length has the same seeds with a result, so no critical one is given."]
+    assert found.sentences == ["gru: not every length up to its hardest has the same seeds with a result, so no critical one is given."]
 
 
 def pairs(lead_few, lead_many, sizes=(100, 1000), n=8):
@@ -208,3 +208,14 @@ def test_studies_name_cells_settings_and_tasks_that_they_have():
         for claim in study.claims:
             assert set(claim.of) <= {*experiment.cells, *paths}, claim.says
         assert {recipe.name for recipe in experiment.recipes} <= set(TASKS)
+
+
+def test_claims_without_a_search_are_held_against_seeds_a_section_for_each_way_of_training():
+    claims = [{"says": "As good.", "mark": "seen", "kind": "alike", "of": ["gru1"]}, {"says": "Worse.", "mark": "seen", "kind": "worse", "of": ["gru3"]}]
+    means = {"gru-cho": 0.9, "gru1": 0.9, "gru3": 0.5}
+    runs = [run(f"{cell}, rate {rate}", seed, mean + 0.001 * seed, optimiser=Optimiser(lr=rate)) for cell, mean in means.items() for rate in (0.1, 0.01) for seed in range(4)]
+    found = told(runs, [task("t")], study={"baseline": "gru-cho", "claims": claims})
+    for rate in (0.1, 0.01):
+        rows = found[f"What the paper says, and what was measured on t, rate {rate}"].tables[0][1]
+        assert [row[3] for row in rows] == ["cannot be told from these runs", "holds here"]
+        assert f"gru1, rate {rate} or gru-cho, rate {rate}?" in found

@@ -6,9 +6,10 @@ import math
 
 from suite.report.catalogue import TaskEntry
 from suite.report.section import Section
+from suite.report.study import claims
 from suite.report.study.asked import Asked, differing, short, tests
 from suite.runs import Run, Timing
-from suite.stats import Interval, reaching, updates_to, verdicts
+from suite.stats import Interval, reaching, updates_to, variants, verdicts
 from suite.stats.reaching import Median
 
 LSTM = "lstm"
@@ -21,8 +22,29 @@ def sections(given: Asked) -> list[Section]:
         return []
     tasks = largest(given)
     ran = {run.spec.cell for run in given.runs}
-    others = [cell for cell in given.look.cells if cell != baseline and cell in ran]
-    return [section for cell in others if (section := of(given, cell, baseline, tasks))]
+    pairs = [(cell, alike(cell, baseline)) for cell in given.look.cells if cell in ran and cell != alike(cell, baseline)]
+    made = [section for cell, other in pairs if other in ran and (section := of(given, cell, other, tasks))]
+    return [*made, *(section for task in tasks for section in claimed(given, task, baseline))]
+
+
+def alike(cell: str, baseline: str) -> str:
+    """The baseline built and trained as a contestant was.
+
+    >>> alike("gru1, rate 0.001", "gru"), alike("gru1", "gru")
+    ('gru, rate 0.001', 'gru')
+    """
+    return ", ".join([baseline, *cell.split(", ")[1:]])
+
+
+def claimed(given: Asked, task: TaskEntry, baseline: str) -> list[Section]:
+    """What the source claims of cells, against their runs on a task; a section for each way in which they were built or trained."""
+    runs = {cell: scores for cell, found in given.trained(task.name).items() if len(scores := tests(found)) > 1}
+    made = []
+    for other in (cell for cell in runs if cell == alike(cell, baseline)) if given.catalogue.study.claims else ():
+        group = {cell.split(", ")[0]: (scores, scores) for cell, scores in runs.items() if alike(cell, baseline) == other}
+        if len(group) > 1:
+            made.append(claims.section(given, task, variants(group, baseline, 1.0, task.better), other.partition(", ")[2]))
+    return made
 
 
 def largest(given: Asked) -> list[TaskEntry]:

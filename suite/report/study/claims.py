@@ -16,15 +16,15 @@ HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told from th
 MINOR = 0.1  # share of the variance below which a setting hardly matters
 
 
-def section(given: Asked, task: TaskEntry, tested: Mapping[str, Welch]) -> Section:
-    """Every claim of the study against one task."""
+def section(given: Asked, task: TaskEntry, tested: Mapping[str, Welch], way: str = "") -> Section:
+    """Every claim of the study against one task; `way` is how the cells were built or trained, where they were in several."""
     found = settings.forest(given, task) if given.catalogue.searched else None
     judged = [(claim, *judge(claim, given, task, tested, found)) for claim in given.catalogue.study.claims]
     rows = [[claim.says, claim.mark, measured, verdict] for claim, measured, verdict in judged]
     counts = {word: sum(verdict == word for *_, verdict in judged) for word in (HOLDS, FAILS, OPEN)}
     said = [f"Of {len(judged)} claims {counts[HOLDS]} hold here, {counts[FAILS]} do not, and {counts[OPEN]} cannot be told from these runs."]
     note = "Mark: how sure it is that the paper says so (seen: read in its text; known, unsure: from memory). That cells are tied confirms no claim of equality: the interval says how much they may differ."
-    return Section(f"What the paper says, and what was measured on {task.label}", said, [], [(["claim", "mark", "measured", "verdict"], rows)], note)
+    return Section(f"What the paper says, and what was measured on {task.label}{way and f', {way}'}", said, [], [(["claim", "mark", "measured", "verdict"], rows)], note)
 
 
 def judge(claim: ClaimEntry, given: Asked, task: TaskEntry, tested: Mapping[str, Welch], found: Fanova | None) -> tuple[str, str]:
