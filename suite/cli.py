@@ -205,15 +205,40 @@ def doctor_command(out: Path, as_json: bool) -> int:
 
 
 @commands.command("report")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--publish", type=click.Path(path_type=Path), help="Also write page and records (one sorted JSONL) to this folder.")
-def report_command(folder: Path, publish: Path | None) -> int:
-    """Write the page of the records in FOLDER again."""
-    from suite.report.site import publish as publish_site
-    from suite.report.site import render
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for the site of all DIRs together, with their records and catalogue.  [default: DIR itself, where it is one]")
+@click.option("--publish", type=click.Path(path_type=Path), help="Also write pages and records (one sorted JSONL) to this folder.")
+@click.option("--downloads/--no-downloads", default=True, show_default=True, help="Every table as CSV, JSON and LaTeX, every figure as SVG, PNG and PDF.")
+@click.option("--history", type=click.Path(path_type=Path, file_okay=False, exists=True), help="asv's folder of results, for the page of regressions.")
+@click.option("--assets", default="assets", show_default=True, help="Where scripts and style sheet go, as seen from a page; sites may share them.")
+@click.option("--watch", is_flag=True, help="Draw again whenever a record comes in, until Ctrl-C; open pages follow.")
+def report_command(folders: tuple[Path, ...], out: Path | None, publish: Path | None, downloads: bool, history: Path | None, assets: str, watch: bool) -> int:
+    """Write the site of the records in DIR again, or of several machines' DIRs together, and print the path of its first page.
 
-    page = render(folder)
-    click.echo(str(publish_site(folder, publish) if publish else page))
+    \b
+    carrousel report reports/local/quick
+    carrousel report here there -o merged
+    carrousel report reports/local/quick --watch --no-downloads
+    """  # noqa: D301
+    from suite.report.merging import follow, merge
+    from suite.report.site import Options, render
+    from suite.report.site import publish as publish_site
+
+    if len(folders) > 1 and out is None:
+        raise ValueError("several folders make one site in a folder of its own: give it with --out")
+    options = Options(assets, downloads, history, lambda said: click.echo(f"carrousel: {said}", err=True), watch)
+
+    def draw() -> None:
+        page = render(merge(folders, out) if out else folders[0], options)
+        click.echo(str(publish_site(page.parent, publish, options._replace(watched=False)) if publish else page))
+
+    if not watch:
+        draw()
+        return 0
+    try:
+        follow(folders, draw)
+    except KeyboardInterrupt:
+        options._replace(watched=False).told("no longer watching")
     return 0
 
 
@@ -243,6 +268,24 @@ def compare_command(before: str, after: str, as_json: bool) -> int:
     notes = [f"Before: {first.described}.", f"After: {second.described}.", "", *table.RECORDS]
     click.echo(table.written(found, before=before, after=after) if as_json else table.markdown(found, f"{before} against {after}", notes), nl=False)
     return status(found)
+
+
+@commands.command("repeat")
+@click.argument("place", type=click.Path(path_type=Path))
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/local/repeat"), show_default=True, help="Folder for the new records and their site.")
+@limited
+def repeat_command(place: Path, ids: tuple[str, ...], out: Path, timeout: str, retries: int, memory: str | None) -> int:
+    """Do runs again from their records in PLACE, a folder or a file of one record a line; say how they ended then and now.
+
+    An ID may be shortened as long as it stands for one run.
+    """
+    from suite.launch.repeat import repeat
+
+    carried, lines = repeat(place, ids, out, _command(), _limits(timeout, retries, memory))
+    for line in lines:
+        click.echo(f"carrousel: {line}", err=True)
+    return _ended(carried)
 
 
 @commands.command("schema")

@@ -8,7 +8,7 @@ import inspect
 import textwrap
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from suite import catalogue, names, papers, proofs
@@ -30,7 +30,7 @@ def describe(experiment: str, question: str, command: str, cells: list[dict[str,
         describe_task(text)
         | {"name": canonical(text), "label": text, "baselines": found, "without_order": without_order(task_of(text), [Baseline(**b) for b in found])}
         | {"published": [figure.line for figure in fitting(canonical(text)) if UNTIL in figure.measure]}
-        | {"figures": [dataclasses.asdict(figure) for figure in fitting(canonical(text))], "example": example(task_of(text))}
+        | {"figures": [dataclasses.asdict(figure) for figure in fitting(canonical(text))], "example": _example(text)}
         for text, found in ((text, baselines.get(text, [])) for text in dict.fromkeys(tasks))
     ]
     keys = [entry["paper"] for entry in (*cells, *listed_tasks) if entry["paper"]] + [figure["source"] for entry in listed_tasks for figure in entry["figures"]]
@@ -43,6 +43,12 @@ def describe(experiment: str, question: str, command: str, cells: list[dict[str,
         "tasks": listed_tasks,
         "references": papers.references(keys),
     }
+
+
+@cache
+def _example(text: str) -> dict[str, Any]:
+    """Drawn once a command: real data take a while to read."""
+    return example(task_of(text))
 
 
 def describe_cells(units: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -128,6 +128,8 @@ def carry_out(
         jobs = [training(group, out, save_weights) for group in todo.train]
         if jobs or experiment.search is None:  # while its trials are looked up, nobody knows what a search will train
             forget(jobs, out)
+        planned = [] if place.elsewhere else [f"{spec.id}-{here.machine}.json" for group in (*todo.train, *todo.speed) for spec in group]
+        _write_catalogue(experiment, command, cells, tasks, kept, out, planned)  # for those who watch, and in case it is cut off
         alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
         jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
         timing = sum(map(timing_seconds, todo.speed))
@@ -232,11 +234,11 @@ def cut_off(kept: Kept, under_way: Callable[[], Iterable[TrainSpec | SpeedSpec]]
         raise
 
 
-def _write_catalogue(experiment: Experiment, command: str, cells: list[dict[str, Any]], tasks: Sequence[str], kept: Kept, out: Path) -> None:
-    """What the page needs beside the records; the baselines apart, for the next run."""
+def _write_catalogue(experiment: Experiment, command: str, cells: list[dict[str, Any]], tasks: Sequence[str], kept: Kept, out: Path, planned: Sequence[str] = ()) -> None:
+    """What the site needs beside the records, of which some may be `planned` yet; the baselines apart, for the next run."""
     found = {text: kept.baselines.get(_key(text), []) for text in tasks}
     described = describe.describe(experiment.name, experiment.question, command, cells, tasks, found)
-    described["runs"] = sorted(run.file for run in kept.runs)
+    described["runs"] = sorted({*planned, *(run.file for run in kept.runs)})
     described |= {"conditions": conditions(experiment), **studied(experiment)}
     replace(out / "catalogue.json", json.dumps(described, indent=1, allow_nan=False) + "\n")
     replace(out / "baselines.json", json.dumps(kept.baselines, indent=1, sort_keys=True, allow_nan=False) + "\n")

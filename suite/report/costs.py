@@ -55,7 +55,7 @@ def priced(summary: Summary, runs: Sequence[Run]) -> list[Priced]:
             continue
         parameters, adds, state = (next((value for run in mine if (value := getattr(run.costs, name))), None) for name in ("parameters", "multiply_adds", "state_bytes"))
         times = sorted({run.costs.seconds: 1e3 * seconds for run in mine if (seconds := each(run)) is not None}.values())  # runs that trained together share one
-        made.append(Priced(score, parameters, adds, state, median(times) if times else None, *((times[0], times[-1]) if times else (None, None)), len(times)))
+        made.append(Priced(score, parameters, adds, state, median(times) if times else None, times[0] if times else None, times[-1] if times else None, len(times)))
     return made
 
 

@@ -71,11 +71,12 @@ def draw(found: Sweep, look: Look, name: str) -> Drawn:
 def each_critical(found: Sweep, runs: Sequence[Run]) -> dict[str, Critical]:
     """The critical value of each cell that has the same seeds, two or more, at every difficulty."""
     made = {}
+    scores: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for run in runs:
+        if isinstance(run.spec, TrainSpec) and run.score is not None and run.score.test is not None:
+            scores.setdefault((run.spec.task, run.spec.cell), []).append((run.spec.seed, run.score.test))
     for cell in dict.fromkeys(score.cell for _, s in found.tasks for score in s.scores):
-        solved: dict[float, dict[int, bool]] = {}
-        for x, s in found.tasks:
-            mine = [r for r in runs if isinstance(r.spec, TrainSpec) and (r.spec.task, r.spec.cell) == (s.name, cell) and r.score is not None and r.score.test is not None]
-            solved[x] = {r.spec.seed: s.solves(r.score.test) for r in mine}  # type: ignore[union-attr, arg-type]
+        solved = {x: {seed: s.solves(score) for seed, score in scores.get((s.name, cell), [])} for x, s in found.tasks}
         seeds = sorted(set.intersection(*map(set, solved.values())))
         if len(seeds) >= 2 and all(set(at) == set(seeds) for at in solved.values()):
             made[cell] = critical({x: [at[seed] for seed in seeds] for x, at in solved.items()}, np.random.default_rng(0))

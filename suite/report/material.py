@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from suite.report.catalogue import Catalogue, CellEntry
 from suite.report.exhibit import Entry, slug
 from suite.report.style import Look
 from suite.report.summary import Summary, summaries
 from suite.report.ways import apart
-from suite.runs import Run, SpeedSpec
+from suite.runs import Run, SpeedSpec, TrainSpec
 
+T = TypeVar("T")
 COMMAND = "carrousel repeat . {id}"  # in the folder of the page
 
 
@@ -41,6 +42,26 @@ class Material:
     look: Look
     summaries: list[Summary]
     told: Callable[[str], None] = field(default=lambda _: None)
+    made: dict[object, Any] = field(default_factory=dict)
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """What several pages show is made once."""
+        if key not in self.made:
+            self.made[key] = make()
+        found: T = self.made[key]
+        return found
+
+    def trained(self, task: str) -> list[Run]:
+        """The training runs of a task."""
+        return self._by_task.get(task, [])
+
+    @cached_property
+    def _by_task(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            if isinstance(run.spec, TrainSpec):
+                found.setdefault(run.spec.task, []).append(run)
+        return found
 
     @property
     def catalogue(self) -> Catalogue:

@@ -34,8 +34,9 @@ def goal(summary: Summary, runs: Sequence[Run]) -> tuple[float, str]:
 def reached(summary: Summary, runs: Sequence[Run], level: float) -> list[Reached]:
     """Every cell with two runs or more that were evaluated."""
     made = []
+    ran = [r for r in runs if isinstance(r.spec, TrainSpec) and r.spec.task == summary.name and r.curve and not r.status.startswith("refused")]
     for cell in (score.cell for score in summary.scores):
-        mine = [r for r in runs if isinstance(r.spec, TrainSpec) and (r.spec.task, r.spec.cell) == (summary.name, cell) and r.curve and not r.status.startswith("refused")]
+        mine = [run for run in ran if run.spec.cell == cell]
         if len(mine) >= 2:
             times = [updates_to(run, level, summary.task.better) for run in mine]
             made.append(Reached(cell, reaching([t for t, _ in times], [got for _, got in times]), max(t for t, _ in times)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace as changed
 from pathlib import Path
@@ -38,16 +39,18 @@ SECTIONS = {
     "machine.html": "Machine",
     "references.html": "References",
 }
+WATCH = "data/watch.js"
 OURS = ("task-*.html", "cell-*.html", "data/*.js")  # files of an earlier rendering that may have no successor
 
 
 class Options(NamedTuple):
-    """How a site is written: where its scripts lie as seen from a page, whether everything can be downloaded, asv's results if there are any."""
+    """How a site is written: where its scripts lie as seen from a page, whether everything can be downloaded, asv's results if there are any, whether open pages look for a newer site."""
 
     assets: str = "assets"
     downloads: bool = False
     history: Path | None = None
     told: Callable[[str], None] = lambda _: None
+    watched: bool = False
 
 
 PLAIN = Options()
@@ -108,10 +111,14 @@ def write(found: Found, out: Path, options: Options) -> Path:
     (out / "data").mkdir(parents=True, exist_ok=True)
     new += [_data(out / f"data/runs-{k}.js", "runs", chunk) for k, chunk in enumerate(details(made))]
     new += [_data(out / page.data[0], "page", page.given["charts"]) for page in pages if page.data]
+    if options.watched:
+        replace(out / WATCH, f"(window.carrousel ??= {{}}).watched?.({time.time_ns()});\n")
+    else:
+        (out / WATCH).unlink(missing_ok=True)
     environment = _environment(made, options, files)
     for page in pages:
         replace(out / page.file, environment.get_template(page.template).render(page=page, **page.given))
-    for stale in {path for pattern in OURS for path in out.glob(pattern)} - set(new):
+    for stale in {path for pattern in OURS for path in out.glob(pattern)} - {*new, out / WATCH}:
         stale.unlink()
     if options.downloads:
         save(out, pages, made, options.told)
@@ -145,6 +152,7 @@ def _environment(made: Material, options: Options, files: Links) -> Environment:
         "navigation_of": {section: file for file, section in SECTIONS.items()},
         "assets": options.assets,
         "downloads": options.downloads,
+        "watched": WATCH if options.watched else "",
         "files": files,
         "total": f"{len(made.runs):,}",
         "records_file": made.found.records,

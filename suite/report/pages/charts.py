@@ -15,7 +15,7 @@ SHARES = {"%": 0.01, "": 1.0}
 
 def chart(material: Material, summary: Summary) -> dict[str, Any] | None:
     """One panel: points with intervals, runs, lines of baselines, published figures of the same measure; None where no cell has a score."""
-    found = priced(summary, material.runs)
+    found = material.once(("priced", summary.name), lambda: priced(summary, material.trained(summary.name)))
     if not any(p.cost(cost.name) is not None for p in found for cost in COSTS):
         return None
     higher = summary.task.better == "higher"
@@ -29,8 +29,8 @@ def chart(material: Material, summary: Summary) -> dict[str, Any] | None:
         "runs": [
             {"cell": run.spec.cell, "score": run.score.test, "href": runs_link(run=run.file.removesuffix(".json")), **_costs(p)}
             for p in found
-            for run in material.runs
-            if run.spec.kind == "train" and (run.spec.task, run.spec.cell) == (summary.name, p.score.cell) and run.score is not None and run.score.test is not None
+            for run in material.trained(summary.name)
+            if run.spec.cell == p.score.cell and run.score is not None and run.score.test is not None
         ],
         "lines": [{"label": name, "score": line.center} for name, line in filter(None, (summary.baseline, summary.whole))],
         "published": [{"label": figure.line, "score": value, "known": figure.confidence} for figure in summary.task.figures if (value := comparable(figure, summary.task)) is not None],

@@ -24,12 +24,12 @@ def _not_run(material: Material) -> Page:
 
 def _machine(material: Material) -> Page:
     counts: dict[str, int] = {}
-    wheres: dict[str, dict[str, Where]] = {}
+    places: dict[str, dict[str, Where]] = {}
     for run in material.runs:
         counts[run.where.machine] = counts.get(run.where.machine, 0) + 1
         software = run.where.model_dump_json(exclude={"threads", "replicas"})
-        wheres.setdefault(run.where.machine, {}).setdefault(software, run.where)
-    machines = [{"name": name, "n": counts[name], "where": list(found.values())} for name, found in wheres.items()]
+        places.setdefault(run.where.machine, {}).setdefault(software, run.where)
+    machines = [{"name": name, "n": counts[name], "where": list(found.values())} for name, found in places.items()]
     rows = [
         [Entry(w.machine, code=True), Entry(w.processor, css="wrap"), Entry(str(w.cores)), Entry(f"{w.memory_bytes / 2**30:.0f} GiB"), Entry(w.accelerator, css="wrap"), Entry(w.system), Entry(w.python), Entry(w.versions.get("torch", "unknown")), Entry(w.commit[:12] or "not from a checkout", ("with uncommitted changes",) if w.clean is False else (), code=True)]
         for machine in machines

@@ -58,7 +58,7 @@ def cost_table(material: Material, summaries: Sequence[Summary], name: str = "co
     headings = ["task", "cell", "test score", "interval and n", *(f"{cost.label}{f', {cost.unit}' if cost.unit else ''}" for cost in COSTS)]
     rows = []
     for s in summaries:
-        for p in priced(s, material.runs):
+        for p in material.once(("priced", s.name), lambda s=s: priced(s, material.trained(s.name))):  # type: ignore[misc]
             mean = sum(p.score.values) / len(p.score.values)
             interval = f"{spread(p.score.interval.low, p.score.interval.high, s.measure)}, n = {p.score.interval.n}" if p.score.interval else "n = 1, no spread"
             score = Entry(shown(mean, s.measure), href=runs_link(task=s.name, cell=p.score.cell), sort=mean)

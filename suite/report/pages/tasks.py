@@ -37,11 +37,12 @@ def _page(material: Material, number: int) -> Page:
     material.told(f"task {s.label}")
     scores = Table("scores", f"Test scores on {s.label}", ["cell", f"test {s.measure}", "of validation's best steps"], [[material.cell_entry(score.cell), result(s, score), Entry(_values(s, score.values))] for score in s.scores])
     drawings = _drawings(material, s, number)
-    level, said = reached.goal(s, material.runs)
-    waited = reached.reached(s, material.runs, level)
+    runs = material.trained(s.name)
+    level, said = reached.goal(s, runs)
+    waited = reached.reached(s, runs, level)
     times = _times(material, s, waited, said, number)
     sweep = lengths.sweep(s, material.summaries)
-    lengthened = _lengthened(material, sweep, number) if sweep else []
+    lengthened = material.once(("sweep", sweep.argument, *(other.name for _, other in sweep.tasks)), lambda: _lengthened(material, sweep, number)) if sweep else []
     panel = chart(material, s)
     costs = cost_table(material, [s])
     pairs = _pairs(s)
@@ -60,7 +61,7 @@ def _page(material: Material, number: int) -> Page:
         "published": published,
         "pairs": pairs,
         "costs": costs if costs.rows else None,
-        "settings": settings(material.runs, s.name),
+        "settings": settings(runs, s.name),
         "charts": {"panels": {"accuracy": panel} if panel else {}, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
     }
     shows = [scores, *given["drawings"], *times, *lengthened, baselines, published, pairs, given["costs"]]
@@ -90,12 +91,12 @@ def _facts(s: Summary) -> list[tuple[str, str]]:
 
 def _drawings(material: Material, s: Summary, number: int) -> list[Drawing]:
     data = cost_table(material, [s], "accuracy-data")
-    runs = [run for run in material.runs if run.spec.kind == "train" and run.spec.task == s.name]
+    runs = material.trained(s.name)
     found = curves(runs)
     points = Table("curves-data", f"Learning curves on {s.label}", ["cell", "seed", "step", "loss", "validation"], [entries(*row) for row in found[["cell", "seed", "step", "loss", "validation"]].itertuples(index=False)])
     return [
         Drawing("example", f"One example of {s.label}", example.draw(s.task, f"e{number}"), None, example.answer(s.task), css="wide"),
-        Drawing("accuracy", "Accuracy against cost", accuracy.draw(s, material.look, f"a{number}", material.runs), data, chart="accuracy"),
+        Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name))), data, chart="accuracy"),
         Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a thin line a run, a thick one the mean of a cell's runs."),
     ]
 
@@ -110,7 +111,7 @@ def _times(material: Material, s: Summary, waited: list[reached.Reached], said: 
 
 def _lengthened(material: Material, found: lengths.Sweep, number: int) -> list[Drawing]:
     rows = []
-    for cell, each in lengths.each_critical(found, material.runs).items():
+    for cell, each in lengths.each_critical(found, [run for _, other in found.tasks for run in material.trained(other.name)]).items():
         center, low, high = ("below all tried" if x is None else f"{x:g}" for x in (each.center, each.low, each.high))
         rows.append([material.cell_entry(cell), Entry(center), Entry(f"{low} to {high}{' or beyond' if each.beyond else ''}, n = {each.n}")])
     table = Table("critical", f"Critical {found.argument}: the largest that at least half of the seeds solve", ["cell", f"critical {found.argument}", "95 % interval"], rows)

@@ -246,7 +246,23 @@
     follow();
   }
 
+  /* a site that is being watched: a script that says when it was written, asked for again and again */
+  function watch() {
+    const place = document.documentElement.dataset.watch;
+    if (!place) return;
+    let first = null;
+    (window.carrousel ??= {}).watched = (written) => { first ??= written; if (written !== first) location.reload(); };
+    const ask = () => {
+      const script = make("script", { src: `${place}?${Date.now()}` });
+      script.addEventListener("load", () => script.remove());
+      document.head.append(script);
+    };
+    ask();
+    setInterval(ask, 4000);
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    watch();
     document.querySelectorAll("table[data-enhance]").forEach(enhance);
     document.querySelectorAll("[data-copy]").forEach((code) => copyable(code, code.textContent));
     charts();
