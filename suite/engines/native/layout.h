@@ -166,8 +166,9 @@ struct Loop {
     const long K = from.width;
     T* const* weights = (T* const*)call.tensors + block.weight + (link - block.link) * block.rows;
     long first = 0;
-    const long columns = padded(turn ? K : block.columns), depth = turn ? block.columns : K;
-    std::memset(to, 0, sizeof(T) * columns * depth);
+    const long wanted = turn ? K : block.columns, columns = padded(wanted), depth = turn ? block.columns : K;
+    const long end = (columns - 1) / Vector<T>::tile * Vector<T>::tile;  // where the last panel starts, the only one that may be padded
+    if (wanted < columns) std::memset(to + end * depth, 0, sizeof(T) * (columns - end) * depth);
     for (long row = 0; row < block.rows; ++row) {
       const long width = plan.row_widths[block.row + row];
       const T* w = weights[row] + r * width * K;
