@@ -128,7 +128,7 @@ def carry_out(
         jobs = [training(group, out, save_weights) for group in todo.train]
         if jobs or experiment.search is None:  # while its trials are looked up, nobody knows what a search will train
             forget(jobs, out)
-        planned = [] if place.elsewhere else [f"{spec.id}-{here.machine}.json" for group in (*todo.train, *todo.speed) for spec in group]
+        planned = [] if place.elsewhere else [f"{spec.id}-{here.machine}.json" for spec in chain(chain(*todo.train), chain(*todo.speed))]
         _write_catalogue(experiment, command, cells, tasks, kept, out, planned)  # for those who watch, and in case it is cut off
         alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
         jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]
