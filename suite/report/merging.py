@@ -51,7 +51,8 @@ def together(raws: Sequence[dict[str, Any]]) -> dict[str, Any]:
     ordered = {key: sorted(entries, key=lambda entry, key=key: _place(raws, key, entry)) for key, entries in lists.items()}  # type: ignore[misc]
     drawn = list(dict.fromkeys(path for raw in raws for path in raw.get("drawn", [])))
     merged = {"experiment": " + ".join(said["experiment"]), "question": " ".join(said["question"]), "command": "\n".join(said["command"]), "made": max((str(raw.get("made", "")) for raw in raws), default="")}
-    return merged | ordered | {"drawn": drawn} | ({"conditions": " ".join(filter(None, said["conditions"]))} if any(said["conditions"]) else {})
+    agreed = {key: raws[0][key] for key in ("study", "searched") if key in raws[0] and all(raw.get(key) == raws[0][key] for raw in raws)}  # what a page tells of one study it does not tell of two
+    return merged | ordered | agreed | {"drawn": drawn} | ({"conditions": " ".join(filter(None, said["conditions"]))} if any(said["conditions"]) else {})
 
 
 def _place(raws: Sequence[dict[str, Any]], key: str, entry: dict[str, Any]) -> tuple[int, int]:
