@@ -122,9 +122,9 @@ def test_the_critical_delay_is_where_half_of_the_seeds_still_solve_it():
     runs, tasks = sweep({"rnn": 0, "gru": 50, "lstm": 200})
     (found,) = told(runs, tasks, study={"difficulty": "length"}).values()
     assert found.sentences == [
-        "rnn: not even length 25 is solved by half of the seeds ([none of those tried, none of those tried], n = 5 seeds a length).",
-        "gru: the critical length is 50 ([50, 50], n = 5 seeds a length).",
-        "lstm: the critical length is 200 or more, for it is the hardest that was tried ([200, 200 or more], n = 5 seeds a length).",
+        "rnn solves adding at length 25, the easiest tried, with fewer than half of its seeds: critical is none [none, none], n = 5 seeds each.",
+        "gru solves adding at length 50 with at least half of its seeds, and nothing harder: critical is 50 [50, 50], n = 5 seeds each.",
+        "lstm solves adding at length 200, the hardest tried, with at least half of its seeds: critical is 200 or more [200, 200 or more], n = 5 seeds each.",
     ]
 
 
@@ -132,7 +132,7 @@ def test_a_diverged_run_did_not_solve_its_task_and_a_missing_one_is_said():
     runs, tasks = sweep({"gru": 50})
     lost = [each.model_copy(update={"score": None, "status": "diverged at step 2"}) if (each.spec.seed < 3 and "50" in each.spec.task) else each for each in runs]
     (found,) = told(lost, tasks, study={"difficulty": "length"}).values()
-    assert found.sentences[0].startswith("gru: the critical length is 25 ")
+    assert found.sentences[0].startswith("gru solves adding at length 25 with")
     (found,) = told(runs[1:], tasks, study={"difficulty": "length"}).values()
     assert found.sentences == ["gru: not every length up to its hardest has the same seeds with a result, so no critical one is given."]
 

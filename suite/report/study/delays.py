@@ -33,11 +33,11 @@ def of(given: Asked, argument: str, group: list[tuple[Any, TaskEntry]]) -> Secti
         for cell, runs in given.trained(entry.name).items():
             sweep.setdefault(cell, {})[value] = solved(entry, runs)
     found = {cell: made for cell, at in sweep.items() if sorted(at) == values[: len(at)] and (made := whole(at)) is not None}  # harder ones may be left out
-    said = [f"{cell}: {worded(each, list(sweep[cell]), argument)}." for cell, each in found.items()]
+    said = [f"{cell} {worded(each, list(sweep[cell]), f'{short(task)} at {argument}')}." for cell, each in found.items()]
     said += [f"{cell}: not every {argument} up to its hardest has the same seeds with a result, so no critical one is given." for cell in sweep if cell not in found]
     rows = [[cell, *(counted(sweep[cell].get(value)) for value in values), bracket(found[cell]) if cell in found else "–"] for cell in sweep]
     note = "Solved: on validation, within the updates that a run had. Critical: the largest that at least half of the seeds solve, of those tried; its interval is from resampling seeds and holds the true one in 98 to 99 % of experiments, for the values tried are few."
-    title = f"The longest {short(task)} that at least half of the seeds solve"
+    title = f"Critical {argument} of {short(task)}"
     return Section(title, said, [drawn(given, task, argument, sweep, values)], [(["cell", *(f"{argument} {value}" for value in values), "critical [interval], n"], rows)], note)
 
 
@@ -56,16 +56,17 @@ def whole(at: dict[float, dict[int, bool]]) -> Critical | None:
 
 def end(value: float | None, beyond: bool = False) -> str:
     """A limit in words."""
-    return "none of those tried" if value is None else f"{value:g}{' or more' if beyond else ''}"
+    return "none" if value is None else f"{value:g}{' or more' if beyond else ''}"
 
 
-def worded(found: Critical, tried: list[Any], argument: str) -> str:
+def worded(found: Critical, tried: list[Any], task: str) -> str:
     """The answer in a sentence, with its interval."""
-    interval = f"[{end(found.low)}, {end(found.high, found.beyond)}], n = {found.n} seeds a {argument}"
+    interval = f"[{end(found.low)}, {end(found.high, found.beyond)}], n = {found.n} seeds each"
     if found.center is None:
-        return f"not even {argument} {min(tried):g} is solved by half of the seeds ({interval})"
-    most = " or more, for it is the hardest that was tried" if found.center == max(tried) else ""
-    return f"the critical {argument} is {found.center:g}{most} ({interval})"
+        return f"solves {task} {min(tried):g}, the easiest tried, with fewer than half of its seeds: critical is none {interval}"
+    if found.center == max(tried):
+        return f"solves {task} {found.center:g}, the hardest tried, with at least half of its seeds: critical is {found.center:g} or more {interval}"
+    return f"solves {task} {found.center:g} with at least half of its seeds, and nothing harder: critical is {found.center:g} {interval}"
 
 
 def bracket(found: Critical) -> str:
