@@ -20,6 +20,7 @@ from suite.report.style import Drawn
 from suite.stats import Ranking, ranking
 
 STUDY = "suite.report.study"
+ROOMY = 360.0  # points
 
 
 def pages(material: Material) -> list[Page]:
@@ -105,7 +106,13 @@ def _study(material: Material) -> list[Section]:
     return made
 
 
+def wide(svg: str) -> bool:
+    """Whether a figure is drawn for the whole width of a page."""
+    box = svg.partition('viewBox="')[2].partition('"')[0].split()
+    return len(box) == 4 and float(box[2]) > ROOMY
+
+
 def _section(number: int, section: Section) -> dict[str, Any]:
     tables = [Table(f"study-{number}-table-{k}", section.title, headings, [entries(*row) for row in rows]) for k, (headings, rows) in enumerate(section.tables)]
-    figures = [Drawing(f"study-{number}-figure-{k}", section.title, svg if isinstance(svg, Drawn) else Drawn(svg)) for k, svg in enumerate(section.figures)]
+    figures = [Drawing(f"study-{number}-figure-{k}", section.title, svg if isinstance(svg, Drawn) else Drawn(svg), css="wide" if wide(svg) else "") for k, svg in enumerate(section.figures)]
     return {"title": section.title, "sentences": section.sentences, "figures": figures, "tables": tables, "note": section.note}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -101,16 +101,25 @@ def strips(task: TaskEntry, found: dict[str, Trials], means: dict[str, Interval]
             axes.plot([means[cell].low, means[cell].high], [row - 0.17] * 2, color=colour, linewidth=2.2, solid_capstyle="butt")
             axes.plot([means[cell].center], [row - 0.17], marker="|", color=colour, markersize=10, markeredgewidth=2)
         values = [value for cell in order for value in found[cell].test]
-        if min(values) > 0 and max(values) > 3 * min(values):
-            axes.set_xscale("log")
-            ticks = [tick for tick in (m * 10.0**e for e in range(-4, 4) for m in (1, 1.5, 2, 3, 5, 7)) if min(values) <= tick <= max(values)]
-            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-            axes.set_xticks([], minor=True)
+        low, high = min(values), max(values)
+        room = 0.05 * abs(task.chance - (low if task.better == "lower" else high))
+        lost = sum(value > task.chance if task.better == "lower" else value < task.chance for value in values)
+        axes.set_xlim(*((low - room, min(high, task.chance) + room) if task.better == "lower" else (max(low, task.chance) - room, high + room)))
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(len(order) - 0.5, -0.5)
-        axes.set(xlabel=f"test {task.measure} ({task.better} is better)", ylabel="")
+        axes.set(xlabel=f"test {task.measure} ({task.better} is better)" + (f"; {lost} trials worse than chance are not drawn" if lost else ""), ylabel="")
     words = "; ".join(f"{cell}: best quarter {scored(means[cell], task)}" for cell in order)
     return svg(figure, f"quarter-{slug(task.name)}", f"Every trial of each variant on {task.label}; full marks: the best quarter by validation; bar: their mean and its 95 % interval", words)
+
+
+def seen(axes: Any, intervals: list[Interval], task: TaskEntry) -> None:
+    """The axis from the best score to chance: what is worse than that needs no room."""
+    best = min(i.low for i in intervals) if task.better == "lower" else max(i.high for i in intervals)
+    room = 0.04 * (task.chance - best)
+    worst = max(i.high for i in intervals) if task.better == "lower" else min(i.low for i in intervals)
+    beyond = worst > task.chance if task.better == "lower" else worst < task.chance
+    ends = sorted((best - room, (task.chance if beyond else worst) + room))
+    axes.set_ylim(*ends)
 
 
 def expected(given: Asked, task: TaskEntry, found: dict[str, Trials]) -> Section:
@@ -131,6 +140,7 @@ def expected(given: Asked, task: TaskEntry, found: dict[str, Trials]) -> Section
         for axes in panels[len(cells) :]:
             axes.set_axis_off()
         figure.supxlabel("trials searched", fontsize=9)
+        seen(panels[0], [each.score for curve in curves.values() for each in curve], task)
         figure.supylabel(f"test {task.measure}", fontsize=9)
     last = {cell: curve[-1] for cell, curve in curves.items()}
     words = "; ".join(f"{cell}: best of 1 {scored(curve[0].score, task)}, of {curve[-1].k} {scored(curve[-1].score, task)}" for cell, curve in curves.items())

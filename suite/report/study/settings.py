@@ -14,7 +14,7 @@ from suite.report.catalogue import TaskEntry
 from suite.report.exhibit import slug
 from suite.report.section import Section
 from suite.report.study.asked import CALLED, Asked
-from suite.report.style import INK, SETTINGS, svg
+from suite.report.style import INK, SETTINGS, shown, svg
 from suite.runs import Run, TrainSpec
 from suite.stats import Fanova, Importance, Interval, fanova, mean_interval
 
@@ -46,7 +46,7 @@ def pooled(given: Asked, task: TaskEntry) -> list[Run]:
 def forest(given: Asked, task: TaskEntry) -> Fanova | None:
     """A forest over the searched settings and the variant; None for too few trials. A momentum is looked at as its distance from 1."""
     runs = pooled(given, task)
-    if len(runs) < FEWEST or len({run.score.test for run in runs if run.score}) < 2:
+    if len(runs) < FEWEST or len({useful(score(run), task) for run in runs}) < 2:
         return None
     space = given.catalogue.searched
     taken = {path: [turned(value(run, path), space[path].kind) for run in runs] for path in space}
@@ -54,7 +54,7 @@ def forest(given: Asked, task: TaskEntry) -> Fanova | None:
     many = len({run.spec.cell for run in runs}) > 1
     trials: dict[str, list[Any]] = taken | ({"cell": [run.spec.cell for run in runs]} if many else {})
     logarithmic = [path for path, entry in space.items() if entry.kind in LOGARITHMIC]
-    return fanova(trials, [score(run) for run in runs], np.random.default_rng(0), ranges=ranges, logarithmic=logarithmic)
+    return fanova(trials, [useful(score(run), task) for run in runs], np.random.default_rng(0), ranges=ranges, logarithmic=logarithmic)
 
 
 def turned(number: Any, kind: str) -> Any:
@@ -81,7 +81,7 @@ def of(given: Asked, task: TaskEntry) -> Section | None:
     rows = [[named(each), percents(each), str(each.n)] for each in shares[:10]]
     weak = "" if found.fit > 0.3 else " It explains little, so these shares mean little."
     note = (
-        f"Functional analysis of variance over a random forest fitted to n = {found.n} trials of all variants together; in brackets how far its trees differ, which is no confidence interval. "
+        f"Functional analysis of variance over a random forest fitted to n = {found.n} trials of all variants together; in brackets how far its trees differ, which is no confidence interval. A score worse than chance ({shown(task.chance, task.measure)}) counts as chance. "
         f"The forest explains {100 * found.fit:.0f} % of the variance of trials it has not seen.{weak}"
     )
     return Section(f"Which settings matter on {task.label}", said, [curves(given, task, found)], [(["setting, or two together beyond each alone", "share of the variance", "n"], rows)], note)
@@ -110,7 +110,7 @@ def curves(given: Asked, task: TaskEntry, found: Fanova) -> str:
             at = grid(kind, space[path].values)
             expected = found.marginal(path, at)
             for run in runs:
-                axes.plot([turned(value(run, path), kind)], [score(run)], marker=given.look.marks[run.spec.cell], color=given.look.colours[run.spec.cell], linestyle="", markersize=3.5, alpha=0.6)
+                axes.plot([turned(value(run, path), kind)], [useful(score(run), task)], marker=given.look.marks[run.spec.cell], color=given.look.colours[run.spec.cell], linestyle="", markersize=3.5, alpha=0.6)
             axes.fill_between(at, [e.low for e in expected], [e.high for e in expected], color=INK, alpha=0.15, linewidth=0)
             axes.plot(at, [e.center for e in expected], color=INK, linewidth=1.6)
             if kind in LOGARITHMIC:
@@ -118,12 +118,6 @@ def curves(given: Asked, task: TaskEntry, found: Fanova) -> str:
             axes.set_xlabel(("1 − " if kind == "one_minus_log_uniform" else "") + CALLED.get(path, path))
             best = (min if task.better == "lower" else max)(expected, key=lambda e: e.center)
             said.append(f"{CALLED.get(path, path)}: best expected {best.center:.3g} at {at[list(expected).index(best)]:.3g}")
-        if all(score(run) > 0 for run in runs):
-            low, high = min(map(score, runs)), max(map(score, runs))
-            panels[0].set_yscale("log")
-            ticks = [tick for tick in (m * 10.0**e for e in range(-4, 4) for m in (1, 2, 5)) if low <= tick <= high]
-            panels[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-            panels[0].set_yticks([], minor=True)
         panels[0].set_ylabel(f"test {task.measure}")
     return svg(figure, f"settings-{slug(task.name)}", f"Test score of every trial over each setting on {task.label}; line and band: the score to expect, and how far the trees of the forest differ (n = {found.n})", "; ".join(said))
 
@@ -131,6 +125,11 @@ def curves(given: Asked, task: TaskEntry, found: Fanova) -> str:
 def score(run: Run) -> float:
     """A test score that is there."""
     return run.score.test if run.score is not None and run.score.test is not None else math.nan
+
+
+def useful(value: float, task: TaskEntry) -> float:
+    """A score, that of the best constant answer where it is worse: how much worse a network is than knowing nothing says nothing of a setting."""
+    return min(value, task.chance) if task.better == "lower" else max(value, task.chance)
 
 
 def grid(kind: str, values: Sequence[Any]) -> list[float]:
