@@ -21,6 +21,7 @@ from suite.stats import Ranking, ranking
 
 STUDY = "suite.report.study"
 ROOMY = 360.0  # points
+LONG = 44  # characters from which a text in a table may be broken
 
 
 def pages(material: Material) -> list[Page]:
@@ -113,6 +114,6 @@ def wide(svg: str) -> bool:
 
 
 def _section(number: int, section: Section) -> dict[str, Any]:
-    tables = [Table(f"study-{number}-table-{k}", section.title, headings, [entries(*row) for row in rows]) for k, (headings, rows) in enumerate(section.tables)]
+    tables = [Table(f"study-{number}-table-{k}", section.title, headings, [[Entry(text, css="wrap" if len(text) > LONG else "") for text in row] for row in rows]) for k, (headings, rows) in enumerate(section.tables)]
     figures = [Drawing(f"study-{number}-figure-{k}", section.title, svg if isinstance(svg, Drawn) else Drawn(svg), css="wide" if wide(svg) else "") for k, svg in enumerate(section.figures)]
     return {"title": section.title, "sentences": section.sentences, "figures": figures, "tables": tables, "note": section.note}

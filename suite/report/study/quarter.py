@@ -85,7 +85,7 @@ def ranked(given: Asked, task: TaskEntry, found: dict[str, Trials], tested: dict
         for cell in order
     ]
     headings = ["variant", "trials with a score", f"best quarter: test {task.measure}", f"less {baseline}", "p, corrected", "verdict"]
-    note = f"Best quarter of {n} trials by validation, mean with Student's interval; Welch's test against {baseline}, Bonferroni's correction for {len(tested)} comparisons. The trials were chosen, so the figures tell of tuned networks."
+    note = f"Best quarter of {n} trials by validation, mean with Student's interval; Welch's test against {baseline}, Bonferroni's correction for {len(tested)} comparisons. The trials were chosen, so the figures tell of tuned networks. {task.better.capitalize()} is better; what is worse than chance is not drawn."
     return Section(f"The best quarter of each variant on {task.label}", said, [strips(task, found, means, order, given.look)], [(headings, rows)], note)
 
 
@@ -103,11 +103,10 @@ def strips(task: TaskEntry, found: dict[str, Trials], means: dict[str, Interval]
         values = [value for cell in order for value in found[cell].test]
         low, high = min(values), max(values)
         room = 0.05 * abs(task.chance - (low if task.better == "lower" else high))
-        lost = sum(value > task.chance if task.better == "lower" else value < task.chance for value in values)
         axes.set_xlim(*((low - room, min(high, task.chance) + room) if task.better == "lower" else (max(low, task.chance) - room, high + room)))
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(len(order) - 0.5, -0.5)
-        axes.set(xlabel=f"test {task.measure} ({task.better} is better)" + (f"; {lost} trials worse than chance are not drawn" if lost else ""), ylabel="")
+        axes.set(xlabel=f"test {task.measure}", ylabel="")
     words = "; ".join(f"{cell}: best quarter {scored(means[cell], task)}" for cell in order)
     return svg(figure, f"quarter-{slug(task.name)}", f"Every trial of each variant on {task.label}; full marks: the best quarter by validation; bar: their mean and its 95 % interval", words)
 

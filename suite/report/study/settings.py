@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -114,12 +115,22 @@ def curves(given: Asked, task: TaskEntry, found: Fanova) -> str:
             axes.fill_between(at, [e.low for e in expected], [e.high for e in expected], color=INK, alpha=0.15, linewidth=0)
             axes.plot(at, [e.center for e in expected], color=INK, linewidth=1.6)
             if kind in LOGARITHMIC:
-                axes.set_xscale("log")
+                decades(axes, at)
             axes.set_xlabel(("1 − " if kind == "one_minus_log_uniform" else "") + CALLED.get(path, path))
             best = (min if task.better == "lower" else max)(expected, key=lambda e: e.center)
             said.append(f"{CALLED.get(path, path)}: best expected {best.center:.3g} at {at[list(expected).index(best)]:.3g}")
-        panels[0].set_ylabel(f"test {task.measure}")
+        panels[0].set_ylabel(fill(f"test {task.measure}", 28))
     return svg(figure, f"settings-{slug(task.name)}", f"Test score of every trial over each setting on {task.label}; line and band: the score to expect, and how far the trees of the forest differ (n = {found.n})", "; ".join(said))
+
+
+def decades(axes: Any, at: Sequence[float]) -> None:
+    """A logarithmic axis with ticks at powers of ten, or at 1, 2 and 5 times them where it is shorter than two."""
+    low, high = at[0], at[-1]
+    steps = (1,) if high / low >= 100 else (1, 2, 5)
+    ticks = [m * 10.0**e for e in range(-9, 9) for m in steps if low * 0.999 <= m * 10.0**e <= high * 1.001]
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def score(run: Run) -> float:
