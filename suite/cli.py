@@ -45,6 +45,7 @@ def _limits(timeout: str, retries: int, memory: str | None) -> Any:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records and page.  [default: reports/local/EXPERIMENT]")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one a core]")
 @click.option("--save-weights", is_flag=True, help="Keep the weights of the best step of every run (safetensors).")
+@click.option("--collect", type=click.Choice(["gradients"]), help="Keep how far gradients reach in every trained network, for the page of gradient flow.")
 @click.option("--speed/--no-speed", default=None, help="Time cells and engines.  [default: unless --task narrows the experiment]")
 @click.option("--budget", metavar="TIME", help="Run what narrows the intervals most within 90s, 10m, 2h or 1d, and list what is not run.")
 @click.option("--shard", "part", metavar="I/N", help="Run the i-th of n parts: one command of a job array.")
@@ -53,7 +54,7 @@ def _limits(timeout: str, retries: int, memory: str | None) -> Any:
 @click.option("--gpus-per-run", type=float, help="With --launch ray: GPUs a process, a fraction to share one.  [default: 1 on cuda]")
 @click.option("--dry-run", is_flag=True, help="Print what would be run, with time and memory, and stop.")
 @limited
-def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, trials: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, budget: str | None, part: str | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
+def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...], engine: str | None, units: int | None, seeds: int | None, trials: int | None, device: str, out: Path | None, workers: int | None, save_weights: bool, collect: str | None, speed: bool | None, launcher: str, address: str | None, gpus_per_run: float | None, budget: str | None, part: str | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Run EXPERIMENT and print the path of its page: a name of `carrousel list experiments`, a FILE.toml or module:attribute of your own."""
     from suite.launch import launchers
     from suite.launch import run as launch
@@ -65,12 +66,14 @@ def run_command(experiment: str, cells: tuple[str, ...], tasks: tuple[str, ...],
 
     limits, made = _limits(timeout, retries, memory), experiment_of(experiment, trials)
     place = launchers.launcher(launcher, address=address, gpus_per_run=gpus_per_run)
+    if collect and place.elsewhere:
+        raise ValueError("gradients are collected on this machine alone: leave out --collect, or --launch")
     found = asked(made, cells=cells, tasks=tasks, seeds=seeds, device=device, engine=engine, units=units, speed=speed)
     folder = launch.folder_of(made, out)
-    keep = narrowed(partial(launch.prepare, out=folder, save_weights=save_weights, elsewhere=place.elsewhere), shard(part) if part else None, seconds(budget) if budget else None, workers)
+    keep = narrowed(partial(launch.prepare, out=folder, save_weights=save_weights, elsewhere=place.elsewhere, collect=bool(collect)), shard(part) if part else None, seconds(budget) if budget else None, workers)
     if dry_run:
-        return _show(*launch.prepare(keep(found.specs), folder, save_weights, place.elsewhere), limits, workers, found.contestants if made.search else ())
-    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits, place), keep))
+        return _show(*launch.prepare(keep(found.specs), folder, save_weights, place.elsewhere, bool(collect)), limits, workers, found.contestants if made.search else ())
+    return _ended(searched(made, found, lambda of, specs: launch.carry_out(of, specs, folder, _command(), workers, save_weights, limits, place, bool(collect)), keep))
 
 
 def _ended(carried: Any) -> int:

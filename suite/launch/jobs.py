@@ -18,24 +18,25 @@ from suite.training.group import BYTES
 from suite.training.preparing import prepares
 from suite.training.speed import Measured, spread
 
+GRADIENTS = "gradients"  # the folder of what `--collect gradients` keeps
 WEIGHED = 3  # processes in which the peak memory of a step, or the compile time of a cell, is measured
 DAY = 86400.0  # seconds that a checkpoint is kept for whatever command may go on from it
 
 
-def training(group: list[TrainSpec], out: Path, save_weights: bool) -> Job:
+def training(group: list[TrainSpec], out: Path, save_weights: bool, collect: bool = False) -> Job:
     """The job that trains a group, its checkpoint named after the specs in it."""
-    payload = {"specs": group, "checkpoint": _checkpoint(group, out), "keep": out / "weights" if save_weights else None}
+    payload = {"specs": group, "checkpoint": _checkpoint(group, out), "keep": out / "weights" if save_weights else None, "collect": out / GRADIENTS if collect else None}
     label = f"{group[0].task} {group[0].cell}{f' x {len(group)}' if len(group) > 1 else ''}"
-    return Job("train", payload, group, seconds(group), label=label, apart=partial(halves, group, out, save_weights))
+    return Job("train", payload, group, seconds(group), label=label, apart=partial(halves, group, out, save_weights, collect))
 
 
-def halves(group: list[TrainSpec], out: Path, save_weights: bool) -> list[Job]:
+def halves(group: list[TrainSpec], out: Path, save_weights: bool, collect: bool = False) -> list[Job]:
     """The jobs a group falls into that failed as a whole; a single run falls into none. Its checkpoint is of no use to them."""
     if len(group) == 1:
         return []
     _checkpoint(group, out).unlink(missing_ok=True)
     middle = len(group) // 2
-    return [training(part, out, save_weights) for part in (group[:middle], group[middle:])]
+    return [training(part, out, save_weights, collect) for part in (group[:middle], group[middle:])]
 
 
 def _checkpoint(group: list[TrainSpec], out: Path) -> Path:

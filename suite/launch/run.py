@@ -18,7 +18,7 @@ from suite.experiments import Experiment
 from suite.experiments.conditions import conditions, studied
 from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
-from suite.launch.jobs import forget, timed, trained, training
+from suite.launch.jobs import GRADIENTS, forget, timed, trained, training
 from suite.launch.launchers import Launcher, Workplace, launcher
 from suite.launch.limits import USUAL, Limits, seconds
 from suite.launch.local import Job, Outcome
@@ -86,8 +86,8 @@ def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
     return Path(out) if out is not None else Path("reports") / "local" / experiment.name
 
 
-def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: bool = False, elsewhere: bool = False) -> tuple[Plan, Where]:
-    """The plan of some specs here, or for training on other machines. Damaged records are named and left alone; a run whose weights are wanted and missing is no result."""
+def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: bool = False, elsewhere: bool = False, collect: bool = False) -> tuple[Plan, Where]:
+    """The plan of some specs here, or for training on other machines. Damaged records are named and left alone; a run whose weights, or gradients, are wanted and missing is no result."""
     here = where(accelerator([spec.device for spec in specs]))
     earlier, skipped = Store(out / "runs").read()
     for said in told(skipped):
@@ -95,6 +95,8 @@ def prepare(specs: Sequence[TrainSpec | SpeedSpec], out: Path, save_weights: boo
     usable = counted(earlier)
     if save_weights:
         usable = [run for run in usable if run.spec.kind == "speed" or (out / "weights" / f"{run.id}.safetensors").exists()]
+    if collect:
+        usable = [run for run in usable if run.spec.kind == "speed" or (out / GRADIENTS / f"{run.id}.json").exists()]
     made = plan(specs, usable, here.machine, elsewhere)
     missing: list[TrainSpec | SpeedSpec] = [*chain.from_iterable(made.train), *chain.from_iterable(made.speed)]
     asked = {*(spec.id for spec in missing), *(spec.id for spec, _ in made.refused), *(run.id for run in made.found)}
@@ -111,6 +113,7 @@ def carry_out(
     save_weights: bool = False,
     limits: Limits = USUAL,
     place: Launcher | None = None,
+    collect: bool = False,
 ) -> Carried:
     """Run what is missing at a `place`, on this machine unless told otherwise, one record a run as soon as it ends, then write the page."""
     place = place or launcher()
@@ -120,15 +123,15 @@ def carry_out(
             kept_weights = out / "weights" / f"{old}.safetensors"
             if kept_weights.exists() and not kept_weights.with_stem(new).exists():
                 kept_weights.rename(kept_weights.with_stem(new))
-        todo, here = prepare(specs, out, save_weights, place.elsewhere)
+        todo, here = prepare(specs, out, save_weights, place.elsewhere, collect)
         cells = describe.describe_cells({name: units for spec in specs for name, units in layers_of(spec)})  # a cell that cannot be described says so now
         kept = Kept(Store(out / "runs"), here, list(todo.found), _known_baselines(out))
         kept.record(Run(id=spec.id, spec=spec, status=f"refused: {sentence}", where=here) for spec, sentence in todo.refused)
         tasks = list(dict.fromkeys(spec.task for spec in specs if isinstance(spec, TrainSpec)))
-        jobs = [training(group, out, save_weights) for group in todo.train]
+        jobs = [training(group, out, save_weights, collect) for group in todo.train]
         if jobs or experiment.search is None:  # while its trials are looked up, nobody knows what a search will train
             forget(jobs, out)
-        planned = [] if place.elsewhere else [f"{spec.id}-{here.machine}.json" for spec in chain(chain(*todo.train), chain(*todo.speed))]
+        planned = [] if place.elsewhere else [f"{spec.id}-{here.machine}.json" for spec in chain(chain.from_iterable(todo.train), chain.from_iterable(todo.speed))]
         _write_catalogue(experiment, command, cells, tasks, kept, out, planned)  # for those who watch, and in case it is cut off
         alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
         jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and _key(text) not in kept.baselines]

@@ -105,7 +105,7 @@ def _train(payload: dict[str, Any], progress: Callable[[int, int], None]) -> tup
 
     if payload["specs"][0].device != "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
-    return train(payload["specs"], payload["checkpoint"], payload["keep"], progress), torch.get_num_threads()
+    return train(payload["specs"], payload["checkpoint"], payload["keep"], progress, payload.get("collect")), torch.get_num_threads()
 
 
 def _peak(payload: dict[str, Any], progress: Callable[[int, int], None]) -> int | None:

@@ -13,7 +13,7 @@ from suite import catalogue
 from suite.cells import Cell, digest
 from suite.runs.run import Costs, Point, Score
 from suite.runs.spec import TrainSpec
-from suite.training import weights
+from suite.training import collected, weights
 from suite.training.fit import Progress, fit
 from suite.training.network import Network, network
 
@@ -42,8 +42,8 @@ def costs_of(net: Network, dtype: str) -> Costs:
 Result = tuple[str, Score | None, tuple[Point, ...], Costs]
 
 
-def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None, progress: Progress | None) -> list[Result]:
-    """Status, score, curve and costs of each spec. With `keep`, weights of the best steps go there as <id>.safetensors."""
+def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None, progress: Progress | None, collect: Path | None = None) -> list[Result]:
+    """Status, score, curve and costs of each spec. With `keep`, weights of the best steps go there as <id>.safetensors, with `collect` their gradients as <id>.json."""
     first = specs[0]
     torch.set_num_threads(first.threads)
     task = catalogue.task(first.task)
@@ -82,6 +82,11 @@ def train(specs: Sequence[TrainSpec], checkpoint: Path | None, keep: Path | None
                 weights.save(keep / f"{spec.id}.safetensors", net, run.weights, spec=spec.model_dump(), test=run.test)
             except (OSError, SafetensorError) as error:  # the result is worth more than the weights
                 print(f"carrousel: weights of {spec.id} are not kept: {error}", file=sys.stderr)
+        if collect is not None and run.validation is not None:
+            try:
+                collected.save(collect, spec.id, net, task, run.weights)
+            except (OSError, ValueError, RuntimeError) as error:
+                print(f"carrousel: gradients of {spec.id} are not kept: {error}", file=sys.stderr)
         score = Score(best_step=run.best_step, validation=run.validation, test=run.test, beyond=run.beyond) if run.validation is not None else None
         points = tuple(Point(step=int(p["step"]), loss=p["loss"], validation_loss=p["validation_loss"], validation=p["validation"]) for p in run.curve)
         results.append((run.status, score, points, costs))
