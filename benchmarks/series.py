@@ -99,11 +99,11 @@ def training_step(cell: str, engine: str, place: str, *shape: int) -> Callable[[
     return waited(lambda: torch.autograd.grad(unroll().sum(), list(params.values())), place)
 
 
-def forward(cell: str, engine: str, place: str) -> Callable[[], None]:
+def forward(cell: str, engine: str, place: str, *shape: int) -> Callable[[], None]:
     """A pass that keeps nothing for a gradient."""
     import torch
 
-    return waited(torch.no_grad()(layer(cell, engine, place)[3]), place)
+    return waited(torch.no_grad()(layer(cell, engine, place, *shape)[3]), place)
 
 
 def streaming(cell: str, engine: str, place: str) -> Callable[[], None]:
