@@ -238,7 +238,7 @@ def test_parts_are_timed_in_order_and_add_up():
 def test_compile_time_is_measured_in_a_folder_of_its_own_and_only_where_something_is_prepared(tmp_path, monkeypatch):
     seen = []
 
-    def prepare(cell, dtype):
+    def prepare(cell, dtype, device):
         import os
         from pathlib import Path
 

@@ -46,21 +46,23 @@ class Engine:
     unroll   (cell, params, xs (T, R or 1, B, I), state, mask (T, R or 1, B) or None, noise)
              -> (outputs (T, R, B, W), state after the last step); its arguments have been checked
     refuses  (cell, device) -> a sentence, or None where it runs
-    prepare  (cell, dtype) -> what is made once for a cell (compiled code) is made now, not at the first unroll
+    prepare  (cell, dtype, device) -> what is made once for a cell (compiled code) is made now, not at the first unroll
     stream   (cell, params, inputs, noise) -> a step whose weights are laid out; None: each is a sequence of one
-    instructions  what products of a dtype are made with here, where that is worth saying; else nothing
+    instructions  (dtype, device) -> what products are made with there, where that is worth saying; else nothing
     by_width whether it may refuse a cell at one width and run the same equations at another
     rowwise  whether a sequence has the same bits in a batch of any size; batches for other engines are filled up
+    by_name  whether it takes many seconds to make a cell ready, and so is tried and timed only where it is named
     """
 
     name: str
     unroll: Unroll
     refuses: Callable[[Cell, torch.device], str | None] = lambda cell, device: None
-    prepare: Callable[[Cell, torch.dtype], None] = lambda cell, dtype: None
+    prepare: Callable[[Cell, torch.dtype, torch.device], None] = lambda cell, dtype, device: None
     stream: Streams | None = None
-    instructions: Callable[[torch.dtype], str] = lambda dtype: ""
+    instructions: Callable[[torch.dtype, torch.device], str] = lambda dtype, device: ""
     by_width: bool = False
     rowwise: bool = False
+    by_name: bool = False
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]

@@ -5,8 +5,9 @@ Slices are taken by `unbind` and `split`, never by index: the reverse of an inde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class Hoisted:
     """A stage ready to be stepped: what is known before the loop, and the packed recurrent matrices."""
 
     packing: Packing
-    base: tuple[tuple[Tensor, ...] | Tensor | None, ...]  # a block's input part step by step, or its bias alone
+    base: tuple[tuple[Tensor, ...] | Tensor | None, ...]  # a block's input part step by step (in one while it is hoisted, time second), or its bias alone
     recurrent: tuple[tuple[str, Tensor, tuple[int, ...]], ...]  # source, matrix, blocks that hear it
 
     def pre(self, t: int, known: Mapping[str, Tensor], x: Tensor, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -40,6 +41,11 @@ class Hoisted:
             if value is not None:
                 rows.update(zip(block.names, value.split(block.widths, -1), strict=True))
         return rows
+
+
+    def by_step(self) -> Hoisted:
+        """The same with input parts cut into steps."""
+        return replace(self, base=tuple(base.unbind(1) if isinstance(base, Tensor) and base.ndim == 4 else base for base in self.base))
 
 
 def product(value: Tensor, matrix: Tensor, added: Tensor | None) -> Tensor:
@@ -71,15 +77,19 @@ def hoist(packing: Packing, params: Params, xs: Tensor) -> Hoisted:
         for number, part in zip(numbers, parts, strict=True):
             bias = base[number]
             late = bias is not None and any(b is None for b in biases)
-            base[number] = (part + bias.unsqueeze(1) if late else part).unbind(1)  # type: ignore[union-attr]
+            base[number] = part + bias.unsqueeze(1) if late else part  # type: ignore[union-attr]
     recurrent = tuple((s, packing.matrix(params, s), tuple(packing.hearing(s))) for s in packing.sources if s != "x")
     return Hoisted(packing, tuple(base), recurrent)
 
 
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
     """The cell over time; see `Engine.unroll`."""
-    stages = [hoist(packing, params, xs) for packing in packings(cell)]
-    extras = cell.extras(**{name: params[name] for name in cell.extra})
+    stages = [hoist(packing, params, xs).by_step() for packing in packings(cell)]
+    return carried(cell, stages, cell.extras(**{name: params[name] for name in cell.extra}), xs, state, mask, noise)
+
+
+def carried(cell: Cell, stages: Sequence[Hoisted], extras: Any, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loop over time, everything hoisted that can be."""
     now, outputs = cell.states(**state), []
     drawn = noise_steps(noise, len(xs))
     for t, (x, valid) in enumerate(zip(xs.unbind(0), steps(mask, len(xs)), strict=True)):

@@ -62,8 +62,10 @@ def loop(dtype: torch.dtype) -> ctypes.CDLL:
     return compiler.library(compiler.source(*LOOP), f"-DREAL={REALS[dtype]}", *halves, *compiler.threads())
 
 
-def instructions(dtype: torch.dtype) -> str:
-    """What products of bfloat16 are made with here: `amx-bf16`, `avx512-bf16`, or `none`: operands are widened and multiplied as float32."""
+def instructions(dtype: torch.dtype, device: torch.device | None = None) -> str:
+    """What products are made with: of bfloat16 on the CPU `amx-bf16`, `avx512-bf16`, or `none`: operands are widened and multiplied as float32; on CUDA `ieee` or `tf32`."""
+    if device is not None and device.type == "cuda":
+        return scan_cuda.precision(dtype) if dtype == torch.float32 else ""
     if dtype != torch.bfloat16:
         return ""
     told = loop(dtype).instructions
@@ -86,12 +88,13 @@ def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
 
 
 class Loop(NamedTuple):
-    """What a kind of device has of its own: (cell, inputs, dtype) -> plan; a sequence of one; a sentence why not here; steps."""
+    """What a kind of device has of its own: (cell, inputs, dtype) -> plan; a sequence of one; a sentence why not here; steps; compiles."""
 
     planned: Callable[[Cell, int, torch.dtype], Any]
     sequence: Callable[..., Any]
     refuses: Callable[[Cell], str | None]
     stream: Streams
+    prepare: Callable[[Cell, torch.dtype, torch.device], object]
 
 
 def _no_compiler(cell: Cell) -> str | None:
@@ -116,8 +119,14 @@ def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
 
 
 LOOPS = {
-    "cpu": Loop(planned, Sequence, _no_compiler, _stream),
-    "cuda": Loop(lambda cell, inputs, dtype: scan_cuda.planned(taped(cell), inputs, dtype), scan_cuda.DeviceSequence, scan_cuda.refuses, lambda *given: unrolled(ENGINE)(*given)),
+    "cpu": Loop(planned, Sequence, _no_compiler, _stream, lambda cell, dtype, device: planned(cell, cell.takes or 1, dtype)),
+    "cuda": Loop(
+        lambda cell, inputs, dtype: scan_cuda.planned(taped(cell), inputs, dtype),
+        scan_cuda.DeviceSequence,
+        scan_cuda.refuses,
+        lambda *given: unrolled(ENGINE)(*given),
+        lambda cell, dtype, device: scan_cuda.prepare(scan_cuda.planned(taped(cell), cell.takes or 8, dtype), dtype, device),
+    ),
 }
 
 
@@ -177,9 +186,9 @@ def refuses(cell: Cell, device: torch.device) -> str | None:
     return LOOPS[device.type].refuses(cell)
 
 
-def prepare(cell: Cell, dtype: torch.dtype) -> None:
+def prepare(cell: Cell, dtype: torch.dtype, device: torch.device) -> None:
     """Compile a cell."""
-    planned(cell, cell.takes or 1, dtype)
+    LOOPS[device.type].prepare(cell, dtype, device)
 
 
 ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions)

@@ -26,13 +26,26 @@ def planned(tape: Tape, inputs: int, dtype: torch.dtype) -> DevicePlan:
     """The kernels of a cell at a number of inputs; compiled when they are first launched."""
     if dtype not in DTYPES:
         raise Refused(f"engine 'scan' computes in {', '.join(str(known).removeprefix('torch.') for known in DTYPES)} on CUDA, not in {dtype}: '{tape.cell.name}' is left to another engine")
-    return plan_of(tape, columns(tape.cell, inputs))
+    return plan_of(tape, columns(tape.cell, inputs), inputs)
 
 
 def refuses(cell: Cell) -> str | None:
     """A sentence where there is no Triton."""
     sentence = triton_source.missing()
     return f"engine 'scan' cannot run '{cell.name}' on CUDA: {sentence}" if sentence else None
+
+
+def prepare(made: DevicePlan, dtype: torch.dtype, device: torch.device) -> None:
+    """Two steps of one sequence, there and back: every kernel of the cell is compiled."""
+    shapes, inputs = made.cell.shapes(made.inputs), made.inputs
+    tensors = [torch.zeros(1, *shapes[name], dtype=dtype, device=device) for name in (*made.weights, *made.biases, *made.cell.extra)]
+    tensors += [torch.zeros(1, 1, width, dtype=dtype, device=device) for width in made.cell.state.values()]
+    widths = {row.name: row.width for stage in made.cell.table for row in stage.rows}
+    noise = tuple(torch.ones(1, 1, 1, widths[name], dtype=dtype, device=device) for name in made.noise)
+    run = DeviceSequence(made, Given(None, noise), torch.zeros(2, 1, 1, inputs, dtype=dtype, device=device), tensors, kept=True)
+    run.forward()
+    run.reverse(None, [None] * len(made.cell.state), wants_x=True)
+    SESSIONS.clear()
 
 
 def precision(dtype: torch.dtype) -> str:

@@ -59,6 +59,7 @@ class DevicePlan:
     """
 
     cell: Cell
+    inputs: int
     tape: Tape
     columns: Columns
     steps: tuple[Kernel, ...]
@@ -106,12 +107,12 @@ def room_on_chip(device: torch.device) -> int:
     return int(getattr(about, "shared_memory_per_block_optin", about.shared_memory_per_block))
 
 
-def plan_of(tape: Tape, columns: Columns) -> DevicePlan:
+def plan_of(tape: Tape, columns: Columns, inputs: int) -> DevicePlan:
     """The kernels of a cell."""
     stages = range(len(tape.cell.table))
     steps, backs = tuple(emit_triton.step(tape, columns, k) for k in stages), tuple(emit_triton.back(tape, columns, k) for k in stages)
     whole = (emit_triton.sequence(tape, columns), emit_triton.sequence_back(tape, columns)) if emit_triton.fits(tape, columns) else None
-    return DevicePlan(tape.cell, tape, columns, steps, backs, whole, "\n\n".join(kernel.text for kernel in (*steps, *backs, *(whole or ()))))
+    return DevicePlan(tape.cell, inputs, tape, columns, steps, backs, whole, "\n\n".join(kernel.text for kernel in (*steps, *backs, *(whole or ()))))
 
 
 class Flat:

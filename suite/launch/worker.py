@@ -79,7 +79,7 @@ def _compile(spec: TrainSpec) -> None:
     from suite import catalogue
 
     for cell, units in ((spec.cell, spec.units), *((layer.cell, layer.units) for layer in spec.above)):
-        catalogue.engine(spec.engine).prepare(catalogue.cell(cell, units), getattr(torch, spec.dtype))
+        catalogue.engine(spec.engine).prepare(catalogue.cell(cell, units), getattr(torch, spec.dtype), torch.device(spec.device))
 
 
 def _last_word(error: BaseException, memory: int) -> tuple[str, str]:

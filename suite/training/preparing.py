@@ -28,5 +28,5 @@ def seconds(spec: SpeedSpec, cache: Path) -> float:
     torch.set_num_threads(spec.threads)
     cell, engine = catalogue.cell(spec.cell, spec.units), catalogue.engine(spec.engine)
     start = time.perf_counter()
-    engine.prepare(cell, getattr(torch, spec.dtype))
+    engine.prepare(cell, getattr(torch, spec.dtype), torch.device(spec.device))
     return time.perf_counter() - start

@@ -92,7 +92,7 @@ def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[
         product_peak=peak,
         ratios=tuple(ratios),
         difference=gate.difference,
-        instructions=catalogue.engine(spec.engine).instructions(getattr(torch, spec.dtype)),
+        instructions=catalogue.engine(spec.engine).instructions(getattr(torch, spec.dtype), torch.device(spec.device)),
     )
 
 
