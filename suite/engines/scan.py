@@ -1,6 +1,6 @@
 """Any cell's equations and their derived reverse as native code, compiled once, called from one fixed native loop.
 
-The loop is `native/loop.cpp`; docs/engine.md says how it works, what it refuses and what it reaches.
+The loop is `native/loop.cpp`; docs/explanation/engine.md says how it works, what it refuses and what it reaches.
 """
 
 from __future__ import annotations
