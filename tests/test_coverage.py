@@ -20,7 +20,7 @@ KEPT = {  # 93 to 97 % at 5, 10 and 20 runs
 
 def told(root):
     """(figure, scores, n) or (trials, k) -> per cent, as the page says."""
-    lines = (root / "docs" / "statistics.md").read_text(encoding="utf-8").splitlines()
+    lines = (root / "docs" / "explanation" / "statistics.md").read_text(encoding="utf-8").splitlines()
     rows = [[part.strip() for part in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     table = {(row[0], row[1], n): float(share) for row in rows if len(row) == 5 and re.fullmatch(r"[\d.]+", row[2]) for n, share in zip(RUNS, row[2:], strict=True)}
     return table | {(int(row[0]), int(row[1])): float(row[2]) for row in rows if len(row) == 3 and row[0].isdigit()}

@@ -117,8 +117,8 @@ def test_the_schema_is_that_of_the_models_and_takes_what_they_take():
 def examples():
     """Every file that the documentation shows."""
     docs = Path(suite.__file__).parents[1] / "docs"
-    text = "".join(page.read_text(encoding="utf-8") for page in sorted(docs.glob("*.md")))
-    return [block.partition("```")[0] for block in text.split("```toml\n")[1:]]
+    text = "".join(page.read_text(encoding="utf-8") for page in sorted(docs.rglob("*.md")))
+    return [block.partition("```")[0] for block in text.split("```toml\n")[1:] if "question =" in block.partition("```")[0]]
 
 
 @pytest.mark.parametrize("text", examples())

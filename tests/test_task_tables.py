@@ -1,4 +1,4 @@
-"""The tables of docs/tasks.md hold every task with its arguments, and every published figure with its mark."""
+"""The tables of docs/reference/tasks.md hold every task with its arguments, and every published figure with its mark."""
 
 import re
 
@@ -35,5 +35,5 @@ def test_every_figure_stands_there_with_its_mark():
 
 
 def test_the_page_asks_for_the_tables(root):
-    page = (root / "docs" / "tasks.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "reference" / "tasks.md").read_text(encoding="utf-8")
     assert all(page.count(mark) == 1 for mark in ("{{tasks}}", "{{figures}}", "{{marks}}"))

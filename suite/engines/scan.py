@@ -1,6 +1,6 @@
 """Any cell's equations and their derived reverse as native code, compiled once, called from one fixed native loop.
 
-The loop is `native/loop.cpp` on the CPU and `session.py` around Triton on CUDA; docs/engine.md says how they work, what they
+The loop is `native/loop.cpp` on the CPU and `session.py` around Triton on CUDA; docs/explanation/engine.md says how they work, what they
 refuse and what they reach.
 """
 
@@ -191,4 +191,4 @@ def prepare(cell: Cell, dtype: torch.dtype, device: torch.device) -> None:
     LOOPS[device.type].prepare(cell, dtype, device)
 
 
-ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions)
+ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=True)

@@ -3,7 +3,7 @@
 With few runs the plain percentile interval is too narrow, for the bootstrap's spread has the divisor n and the normal's
 tails. Its two levels are therefore moved out to where, for a mean, it is Student's (Hesterberg 2015): with N runs of K tasks
 they are those of the normal at sqrt(N / (N - K)) times Student's quantile of N - K degrees of freedom. The interquartile mean is then
-held in 92 to 98 % of experiments with 5 to 20 runs, but for five runs of one task with two humps (docs/statistics.md).
+held in 92 to 98 % of experiments with 5 to 20 runs, but for five runs of one task with two humps (docs/explanation/statistics.md).
 """
 
 from __future__ import annotations

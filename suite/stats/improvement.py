@@ -20,7 +20,7 @@ def improvement(a: Sequence[ArrayLike], b: Sequence[ArrayLike], better: Better =
 
     The interval is Newcombe's (2006, his method 5) with the variance of a mean over tasks. It keeps its width where every run
     of a beats every run of b, where a bootstrap has none. One half lies outside it where the two can be told apart.
-    It held the truth in 94 to 98 % of experiments with 5 to 20 runs (docs/statistics.md).
+    It held the truth in 94 to 98 % of experiments with 5 to 20 runs (docs/explanation/statistics.md).
 
     >>> improvement([[3.0, 4.0, 5.0]], [[1.0, 2.0, 4.0]])
     Interval(center=0.83..., low=0.3..., high=0.9..., n=6)

@@ -28,7 +28,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     """Student's interval of the mean (Student 1908); None for fewer than two values, for one has no spread.
 
     It holds the mean of normal scores in 95 % of experiments, that of skewed scores or of scores close to 1 in 86 to 93 % at
-    5 to 20 runs (docs/statistics.md).
+    5 to 20 runs (docs/explanation/statistics.md).
 
     >>> mean_interval([1.0, 2.0, 3.0])
     Interval(center=2.0, low=-0.48..., high=4.48..., n=3)
