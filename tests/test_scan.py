@@ -334,6 +334,15 @@ def test_single_precision_at_a_real_size():
     agree([value.double() for value in single.results()], case.results(REFERENCE), 1e-5)
 
 
+def test_a_negative_bit_is_heeded():
+    case = Case(CELLS["lstm-peephole"](UNITS[0]), dtype=F32)
+    case.x = torch._neg_view(case.x.detach())
+    assert case.x.is_contiguous()
+    negative = case.run()
+    case.x = case.x.resolve_neg()
+    same(negative, case.run())
+
+
 # the same bits
 
 

@@ -56,7 +56,7 @@ def test_passes_beside_the_lstm_of_torch(benchmark, dtype, threads):
 @pytest.mark.benchmark(group="inference")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("inputs", [1, 128, 512])
-@pytest.mark.parametrize("units", [128, 512])
+@pytest.mark.parametrize("units", [128, 256, 512])
 def test_one_streaming_step_beside_those_of_torch(benchmark, units, inputs, threads):
     torch.set_num_threads(threads)
     layer, single = torch.nn.LSTM(inputs, units), torch.nn.LSTMCell(inputs, units)
