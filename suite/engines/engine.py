@@ -36,6 +36,7 @@ class Engine:
     instructions  (dtype, device) -> what products are made with there, where that is worth saying; else nothing
     by_width whether it may refuse a cell at one width and run the same equations at another
     by_name  whether it takes many seconds to make a cell ready, and so is tried and timed only where it is named
+    doubles  whether it computes in float64
     """
 
     name: str
@@ -46,6 +47,7 @@ class Engine:
     instructions: Callable[[torch.dtype, torch.device], str] = lambda dtype, device: ""
     by_width: bool = False
     by_name: bool = False
+    doubles: bool = True
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]
