@@ -87,10 +87,10 @@ def _ended(carried: Any) -> int:
 
 @commands.command("speed")
 @click.option("--cell", "cells", multiple=True, help="A cell; module:attribute for your own. Repeatable.  [default: all of the catalogue]")
-@click.option("--engine", "engines", multiple=True, help="An engine. Repeatable.  [default: all but reference and rtrl]")
+@click.option("--engine", "engines", multiple=True, help="An engine. Repeatable.  [default: all but reference, rtrl and compiled; graphed and flashrnn on cuda only]")
 @click.option("--shape", "shapes", multiple=True, metavar="T,B,I,U", help="Steps, batch, inputs, units. Repeatable.  [default: six shapes]")
-@click.option("--threads", "threads", multiple=True, type=int, help="Threads of every product. Repeatable.  [default: 1 and all cores]")
-@click.option("--dtype", default="float32", show_default=True, help="float32, float64 or bfloat16.")
+@click.option("--threads", "threads", multiple=True, type=int, help="Threads of every product. Repeatable.  [default: 1 and all cores; on cuda 1]")
+@click.option("--dtype", default="float32", show_default=True, help="float32, float64, bfloat16 or float16.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--replicas", default=1, show_default=True, help="Models side by side in one call.")
 @click.option("--repeats", default=9, show_default=True, help="Repeats of every timing, taken in turn.")
@@ -100,16 +100,16 @@ def _ended(carried: Any) -> int:
 def speed_command(cells: tuple[str, ...], engines: tuple[str, ...], shapes: tuple[str, ...], threads: tuple[int, ...], dtype: str, device: str, replicas: int, repeats: int, out: Path | None, dry_run: bool, timeout: str, retries: int, memory: str | None) -> int:
     """Time cell x engine x shape x threads beside torch.nn; print the table, keep records, speed.csv and a page."""
     from suite.cells import ALIASES, CELLS
-    from suite.engines import ENGINES, UNTIMED
+    from suite.engines import ENGINES, ON_CUDA, UNTIMED
     from suite.experiments.speed import timing
     from suite.launch import run as launch
     from suite.report.text import tables
     from suite.runs.machine import cores
 
     limits = _limits(timeout, retries, memory)
-    all_cells, all_engines = [name for name in CELLS if name not in ALIASES], [name for name in ENGINES if name not in UNTIMED]
+    all_cells, all_engines = [name for name in CELLS if name not in ALIASES], [name for name in ENGINES if name not in UNTIMED and (device != "cpu" or name not in ON_CUDA)]
     settings = {"dtype": dtype, "replicas": replicas, "repeats": repeats}
-    made = timing(cells or all_cells, engines or all_engines, shapes, threads or (1, cores()), settings)
+    made = timing(cells or all_cells, engines or all_engines, shapes, threads or ((1, cores()) if device == "cpu" else (1,)), settings)
     specs, folder = made.specs(device=device), launch.folder_of(made, out)
     if dry_run:
         return _show(*launch.prepare(specs, folder), limits)

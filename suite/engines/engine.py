@@ -52,6 +52,7 @@ class Engine:
     by_width whether it may refuse a cell at one width and run the same equations at another
     rowwise  whether a sequence has the same bits in a batch of any size; batches for other engines are filled up
     by_name  whether it takes many seconds to make a cell ready, and so is tried and timed only where it is named
+    doubles  whether it computes in float64
     """
 
     name: str
@@ -63,6 +64,7 @@ class Engine:
     by_width: bool = False
     rowwise: bool = False
     by_name: bool = False
+    doubles: bool = True
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]

@@ -75,8 +75,8 @@ def recorded(cell: Cell, names: Names, tensors: Sequence[Tensor], wants: bool) -
     """A recording of the hoisted loop with samples of its own, which later calls are copied into."""
     samples = tuple(t.detach().clone(memory_format=torch.contiguous_format).requires_grad_(wants and t.requires_grad) for t in tensors)
     with torch.set_grad_enabled(wants):
-        made: Recording = torch.cuda.make_graphed_callables(called(cell, names), samples, allow_unused_input=True)
-    return made
+        made: Any = torch.cuda.make_graphed_callables(called(cell, names), samples, allow_unused_input=True)
+    return made  # type: ignore[no-any-return]
 
 
 def called(cell: Cell, names: Names) -> Recording:

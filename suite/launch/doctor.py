@@ -73,13 +73,14 @@ def _engine(name: str, place: Place) -> str:
     from suite import catalogue
     from suite.cells import ALIASES, CELLS
 
-    said = []
+    said, runs = [], False
     for kind in ("cpu", "cuda")[: 1 + torch.cuda.is_available()]:
         refusals = {cell: catalogue.engine(name).refuses(catalogue.cell(cell, 8), torch.device(kind)) for cell in CELLS if cell not in ALIASES}
         reasons = [reason for reason in refusals.values() if reason]
-        if kind == "cpu" and len(reasons) == len(refusals):
-            raise ValueError(reasons[0])
+        runs = runs or len(reasons) < len(refusals)
         said.append(f"{len(refusals) - len(reasons)} of {len(refusals)} cells on {kind}" + (f" (else: {reasons[0]})" if reasons else ""))
+    if not runs:
+        raise ValueError(reasons[0])
     return ", ".join(said)
 
 

@@ -13,6 +13,7 @@ from suite import catalogue, names
 from suite.cells import Cell, digest
 from suite.data import NotAvailable
 from suite.engines import Engine
+from suite.launch.filling import filled
 from suite.runs.run import Run
 from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec, shared
 from suite.tasks import Task
@@ -78,7 +79,7 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
             made.refused.append((whole, sentence))
         else:
             waiting.append(whole)
-    made.train = together([s for s in waiting if isinstance(s, TrainSpec)])
+    made.train = filled(together([s for s in waiting if isinstance(s, TrainSpec)]))
     speed = [s for s in waiting if isinstance(s, SpeedSpec)]
     made.speed = [chunk for group in alike(speed) for chunk in (group[k : k + TURNS] for k in range(0, len(group), TURNS))]
     return made

@@ -121,7 +121,7 @@ class SpeedSpec(Base):
     """One timing: a training step and a forward pass of a cell at a shape, and the peak memory of a step."""
 
     kind: Literal["speed"] = "speed"
-    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
+    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
     length: Positive = 100
     batch: Positive = 32
     inputs: Positive = 8

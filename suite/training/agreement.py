@@ -9,7 +9,7 @@ from suite.cells import Cell
 from suite.engines import ENGINES, Engine, unroll
 
 SMALL = 1e-6
-TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 2.0**-4}  # bfloat16 rounds by 2^-9 at every product of five steps
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 2.0**-4, torch.float16: 2.0**-7}  # halves round by 2^-9 and 2^-12 at every product of five steps
 
 
 def difference(cell: Cell, engine: Engine, inputs: int, device: torch.device, dtype: torch.dtype = torch.float64) -> float:

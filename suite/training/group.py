@@ -17,7 +17,7 @@ from suite.training import collected, weights
 from suite.training.fit import Progress, fit
 from suite.training.network import Network, network
 
-BYTES = {"bfloat16": 2, "float32": 4, "float64": 8}
+BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 
 
 def network_of(spec: TrainSpec, inputs: int, outputs: int, cells: Sequence[Cell] = ()) -> Network:

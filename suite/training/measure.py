@@ -57,9 +57,8 @@ def _alone(call: Call, before: object) -> object:
 
 
 def _timed(parts: Sequence[Part], inside: int, device: torch.device) -> list[float]:
-    """Seconds of each part. The whole is by the clock; on CUDA the device notes where parts end, for to wait there would cost time."""
+    """Seconds of each part, by the clock; on CUDA by events that the device notes between its kernels, for to wait there would cost time."""
     _synchronise(device)
-    start = time.perf_counter()
     marks = [_mark(device)]
     for _ in range(inside):
         value: object = None
@@ -67,7 +66,7 @@ def _timed(parts: Sequence[Part], inside: int, device: torch.device) -> list[flo
             value = part(value)
             marks.append(_mark(device))
     _synchronise(device)
-    whole = (time.perf_counter() - start) / inside
+    whole = _seconds(marks[0], marks[-1]) / inside
     between = [_seconds(a, b) for a, b in pairwise(marks)]
     early = [sum(between[k :: len(parts)]) / inside for k in range(len(parts) - 1)]
     return [*early, max(whole - sum(early), 0.0)]

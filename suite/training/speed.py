@@ -103,9 +103,10 @@ def product_peak(found: Mapping[str, list[list[float]]]) -> Timing | None:
 
 
 def barred(cell: Cell, engine: Engine, spec: SpeedSpec, device: torch.device) -> Gate:
-    """Whether a cell agrees with the reference on an engine, in float64 and in the dtype timed: only then is it timed."""
+    """Whether a cell agrees with the reference on an engine, in float64 if it has that and in the dtype timed: only then is it timed."""
     found: dict[str, float] = {}
-    for dtype in dict.fromkeys((torch.float64, getattr(torch, spec.dtype))):
+    timed = getattr(torch, spec.dtype)
+    for dtype in dict.fromkeys((torch.float64, timed) if engine.doubles else (timed,)):
         try:
             off = difference(cell, engine, spec.inputs, device, dtype)
         except Exception as error:  # whatever a contestant raises, the others are timed

@@ -1,0 +1,49 @@
+"""Runs on a GPU share a replica axis as far as its memory goes; elsewhere a group stays whole."""
+
+import pytest
+
+from suite.launch import filling
+from suite.runs import TrainSpec
+from suite.training.network import network
+
+SPEC = TrainSpec(cell="gru", units=8, task="temporal-order(length=20)", device="cuda", batch=4, steps=10)
+
+
+def group(count, **changes):
+    return [SPEC.model_copy(update={"seed": seed, **changes}) for seed in range(count)]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 100])
+def test_a_group_is_cut_into_like_parts_none_larger_than_memory_holds(monkeypatch, most):
+    bytes_ = replica()
+    monkeypatch.setattr(filling, "memory", lambda device: int(most * bytes_ / filling.SHARE) + 10)
+    parts = filling.filled([group(10)])
+    sizes = [len(part) for part in parts]
+    assert [spec for part in parts for spec in part] == group(10)
+    assert max(sizes) <= most
+    assert len(sizes) == -(-10 // most)
+    assert max(sizes) - min(sizes) < max(2, len(sizes))
+
+
+def replica():
+    from suite.launch.estimate import at_hand, facts
+
+    known = facts(SPEC.task, SPEC.batch)
+    return filling.replica_bytes(at_hand().network(SPEC), SPEC.dtype, [(round(known.length), SPEC.batch), *known.evaluation])
+
+
+def test_a_model_too_large_for_the_card_is_still_tried_alone(monkeypatch):
+    monkeypatch.setattr(filling, "memory", lambda device: 1)
+    assert [len(part) for part in filling.filled([group(3)])] == [1, 1, 1]
+
+
+def test_groups_elsewhere_stay_whole():
+    assert filling.memory("cpu") is None
+    assert filling.filled([group(300, device="cpu"), group(2, device="cpu")]) == [group(300, device="cpu"), group(2, device="cpu")]
+
+
+def test_the_rule_counts_parameters_and_values():
+    net = network("rnn", 4, inputs=3, outputs=2)
+    values, batch = 4 + 4, net.block  # a row and a state; a batch is filled up to whole blocks
+    assert filling.replica_bytes(net, "float32", [(5, 2), (1, 1)]) == 4 * (7 * net.parameters + 4 * 5 * batch * values)
+    assert filling.replica_bytes(net, "float64", [(5, 2)]) == 2 * filling.replica_bytes(net, "float32", [(5, 2)])
