@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,32 @@ def types(session: nox.Session) -> None:
     """Strict mypy over the package."""
     install(session, "types")
     session.run("mypy")
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Draw the published sites again, and fail if what they show differs from what is committed."""
+    install(session)
+    for folder in sorted(Path("reports/published").glob("*/catalogue.json")):
+        session.run("carrousel", "report", str(folder.parent), "--no-downloads", "--assets", "../assets", silent=True)
+    session.run("git", "diff", "--stat", "--exit-code", "--", "reports/published", external=True)
+
+
+@nox.session
+def publish(session: nox.Session) -> None:
+    """Everything a group puts on a server, in one folder: the published sites with all downloads, the documentation, asv's pages if there are any. `-- FOLDER` says where."""
+    install(session, "docs", "asv")
+    out = Path(session.posargs[0] if session.posargs else "reports/local/public").resolve()
+    history = ["--history", ".asv/results"] if Path(".asv/results").is_dir() else []
+    folders = sorted(path.parent for path in Path("reports/published").glob("*/catalogue.json"))
+    for folder in folders:
+        session.run("carrousel", "report", str(folder), "--out", str(out / folder.name), "--assets", "../assets", *history)
+    session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", str(out / "docs"))
+    asv = Path(".asv/html")
+    if asv.is_dir():
+        shutil.copytree(asv, out / "asv", dirs_exist_ok=True)
+    session.run("python", "-m", "suite.report.front", str(out))
+    session.log(f"site: {out / 'index.html'}")
 
 
 @nox.session

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from suite.report.costs import Priced, front, priced
-from suite.report.style import INK, Drawn, Look, canvas, logarithmic, short, shown, svg
+from suite.report.style import INK, Drawn, Look, canvas, logarithmic, powers, short, shown, svg
 from suite.report.summary import Summary
 from suite.runs import Run
 
@@ -61,6 +61,7 @@ def _scale(axes: Any, table: pd.DataFrame, share: bool) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
     elif table["score"].min() > 0:
         axes.set_yscale("log")
+        powers(axes.yaxis)
 
 
 def described(summary: Summary) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from suite.report.catalogue import Finite
-from suite.report.style import SETTINGS, Drawn, Look, short, svg
+from suite.report.style import SETTINGS, Drawn, Look, powers, short, svg
 from suite.report.summary import Summary
 from suite.runs import Run, TrainSpec
 
@@ -106,10 +106,11 @@ def draw(summary: Summary, found: Sequence[Curve], look: Look, name: str) -> Dra
         figure = Figure(figsize=(min(9.2, 1.4 + 3.6 * len(panels)), 3.2), layout="constrained")
         for axes, (layer, state) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels, strict=True):
             for curve in (c for c in found if (c.layer, c.state) == (layer, state)):
-                positive = [max(value, 1e-30) for value in curve.center]
-                axes.plot(curve.lags, positive, color=look.colours[curve.cell], linewidth=1.7, marker=look.marks[curve.cell], markevery=max(1, len(curve.lags) // 6), markersize=5)
-                axes.fill_between(curve.lags, np.maximum(curve.low, 1e-30), np.maximum(curve.high, 1e-30), color=look.colours[curve.cell], alpha=0.15, linewidth=0)
+                low, center, high = (np.where(np.array(values) > 0, values, np.nan) for values in (curve.low, curve.center, curve.high))  # 0 has no place on a log axis
+                axes.plot(curve.lags, center, color=look.colours[curve.cell], linewidth=1.7, marker=look.marks[curve.cell], markevery=max(1, len(curve.lags) // 6), markersize=5)
+                axes.fill_between(curve.lags, low, high, color=look.colours[curve.cell], alpha=0.15, linewidth=0)
             axes.set(yscale="log", xlabel="lag, steps", title=f"{short(state)}, layer {short(layer)}")
+            powers(axes.yaxis)
         figure.axes[0].set_ylabel("gradient of the last output")
     said = "; ".join(f"{c.cell}, {c.state} of layer {c.layer}: {c.last:.2g} at lag {c.lags[-1]}, n = {c.n}" for c in found)
     return svg(figure, name, f"Gradient flow on {summary.label}", said)

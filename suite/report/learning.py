@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import seaborn as sns
 from matplotlib.ticker import EngFormatter, FuncFormatter
 
-from suite.report.style import Look, canvas, svg
+from suite.report.style import Look, canvas, powers, svg
 from suite.report.summary import Summary
 from suite.runs import Run, curves
 
@@ -26,6 +26,7 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
     elif table["validation"].min() > 0:
         axes.set_yscale("log")
+        powers(axes.yaxis)
     axes.set_xlabel("updates")
     axes.set_ylabel(f"validation {summary.measure}")
     last = table.sort_values("step").groupby(["cell", "id"])["validation"].last().groupby("cell").mean()

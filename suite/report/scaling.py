@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from suite.report.style import SETTINGS, Drawn, Look, svg
+from suite.report.style import SETTINGS, Drawn, Look, powers, svg
 from suite.report.timings import Shape, shape_of
 from suite.runs import Run
 
@@ -79,6 +79,7 @@ def draw(size: str, rest: str, found: Sequence[Growth], look: Look, name: str) -
             ticks = sorted({x for g in found for x, *_ in g.points})
             axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
             axes.set_xticks([], minor=True)
+            powers(axes.yaxis)
         figure.axes[0].set_ylabel("training step, ms")
     words = "; ".join(f"{g.cell} on {g.engine}: exponent {g.said}" for g in found)
     return svg(figure, name, f"Time of a training step over {size}: {rest}", words)

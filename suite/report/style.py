@@ -15,6 +15,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path as Outline
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
 INK, FAINT = "#101112", "#d0d1d2"  # replaced by the page's own colours
@@ -125,6 +126,12 @@ def logarithmic(axes: Any, low: float, high: float, text: Callable[[float], str]
         ticks = [float(f"{low * 1.3:.2g}"), float(f"{high / 1.3:.2g}")]
     axes.set_xticks(ticks, [text(t) for t in ticks])
     axes.set_xticks([], minor=True)
+
+
+def powers(axis: Any) -> None:
+    """Labels of a log axis as plain numbers: no text of a figure is read as mathematics."""
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if 1e-4 < v < 1e5 else f"{v:.0e}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def svg(figure: Figure, name: str, title: str, description: str) -> Drawn:

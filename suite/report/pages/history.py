@@ -9,7 +9,7 @@ from suite.report.exhibit import Drawing, Entry, Page, Table, entries
 from suite.report.material import Material
 
 MOST = 60  # figures; the tables hold every series
-PAGES = "asv/index.html"  # asv's own, where they are published beside these
+PAGES = "../asv/index.html"  # asv's own, where they are published beside these
 
 
 def pages(material: Material) -> list[Page]:

@@ -28,11 +28,16 @@
       info: rows > SOME, language: { search: "Search", lengthMenu: "_MENU_ rows a page" },
       layout: { topStart: rows > SOME ? "search" : null, topEnd: rows > SOME ? "info" : null, bottomStart: rows > MANY ? "pageLength" : null, bottomEnd: rows > MANY ? "paging" : null },
     });
+    const region = table.closest(".scroll"), inner = table.closest(".dt-layout-table");
+    if (inner) { /* what scrolls is the table, not the search above it */
+      for (const name of ["role", "aria-label", "tabindex"]) { inner.setAttribute(name, region.getAttribute(name)); region.removeAttribute(name); }
+      region.classList.add("live");
+    }
     tables.set(table, { made, names, filters: {} });
     const row = make("div", { class: "filters" });
     chosen.forEach((name, k) => {
       if (values[k].length < 2 || values[k].length > 400) return;
-      const select = make("select", {}, new Option(`all ${values[k].length}`, ""), ...values[k].map((value) => new Option(value.length > 70 ? `${value.slice(0, 69)}…` : value, value)));
+      const select = make("select", { "aria-label": name }, new Option(`all ${values[k].length}`, ""), ...values[k].map((value) => new Option(value.length > 70 ? `${value.slice(0, 69)}…` : value, value)));
       select.addEventListener("change", () => choose(table, name, select.value));
       row.append(make("label", {}, name, select));
       tables.get(table).filters[name] = select;
@@ -48,7 +53,9 @@
   }
 
   /* charts */
-  const number = (share) => (share ? ".0%" : "~g");
+  const number = (share) => (share ? ".3~%" : "~g");
+
+  const decades = (values) => { const low = Math.floor(Math.log10(Math.min(...values))), high = Math.ceil(Math.log10(Math.max(...values))); return Array.from({ length: high - low + 1 }, (_, k) => 10 ** (low + k)); };
 
   function spec(panel, looks, wanted, width, height) {
     const cost = wanted.cost, cells = panel.points.map((point) => point.cell);
@@ -66,7 +73,7 @@
     const domain = logarithmic ? [low / 1.35, high * 1.35] : [Math.max(0, low - room), high + room];
     const published = wanted.published ? panel.published.map((figure) => ({ ...figure, x: domain[1] })) : [];
     const x = { field: cost.name, type: "quantitative", title: cost.unit ? `${cost.label}, ${cost.unit}` : cost.label, scale: { type: logarithmic ? "log" : "linear", domain, nice: false, ...(logarithmic ? {} : { zero: false }) }, axis: { format: "~s", tickCount: 5, labelOverlap: true, grid: false } };
-    const y = { field: "score", type: "quantitative", title: `test ${panel.measure}`.slice(0, 60), scale: panel.logarithmic ? { type: "log" } : { zero: false }, axis: { format: number(panel.share), tickCount: 5, labelOverlap: true } };
+    const y = { field: "score", type: "quantitative", title: `test ${panel.measure}`.slice(0, 60), scale: panel.logarithmic ? { type: "log" } : { zero: false }, axis: { format: number(panel.share), tickCount: 5, labelOverlap: true, ...(panel.logarithmic ? { values: decades([...points, ...panel.runs].map((point) => point.score)) } : {}) } };
     const colour = { field: "cell", type: "nominal", legend: null, scale: { domain: cells, range: cells.map((cell) => looks[cell].colour) } };
     const shape = { field: "cell", type: "nominal", legend: null, scale: { domain: cells, range: cells.map((cell) => looks[cell].shape) } };
     const strength = (full, pale) => ({ condition: [{ test: "datum.dim", value: 0.08 }, { test: "datum.able", value: full }], value: pale });

@@ -1,0 +1,288 @@
+"""The site in a real browser, as a reader uses it: whole without scripts, no outside request, no axe violation, hostile names as text."""
+
+import hashlib
+import json
+import random
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from suite.report import assets
+from suite.report.catalogue import BaselineEntry, CellEntry, ExampleEntry, FigureEntry, TaskEntry
+from suite.report.flow import FILE
+from suite.report.site import SECTIONS, Options, render
+from suite.runs import Costs, Run, Score, SpeedSpec, Timing, TrainSpec, where
+from suite.runs.run import Point
+from suite.runs.store import Store
+
+sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+
+ROOT = Path(__file__).resolve().parents[1]
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+HOSTILE = "m:<script>alert(1)</script>\"'&$\\frac{1}{2}$"
+LONG, HEBREW = "theirs:" + "x" * 5000, "שלום:עולם"
+TASKS = ("adding(length=10)", "adding(length=20)", HOSTILE)
+
+
+def task(name, **changed):
+    figures = [FigureEntry(method="LSTM", measure="test accuracy", value=88.0, unit="%", source="x1997", confidence="seen")]
+    example = ExampleEntry(steps=3, inputs=1, x=[[0.1], [0.5], [0.9]], y=1)
+    baselines = [BaselineEntry(name="bag", score=0.4, deviation=0.49, n=1000)]
+    return TaskEntry(name=name, label=name, about="What is it?", measure="accuracy", better="higher", chance=0.5, solved=0.9, baselines=baselines, figures=figures, example=example, paper="x1997", **changed).model_dump()
+
+
+def trained(cell, seed, name=TASKS[0], status="done", machine=None, level=0.9):
+    spec = TrainSpec(task=name, cell=cell, seed=seed)
+    value = min(level + 0.01 * seed, 1.0)
+    score = Score(best_step=20, validation=value, test=value) if status == "done" else None
+    curve = tuple(Point(step=10 * k, loss=1 / k, validation_loss=1 / k, validation=value * k / 3) for k in (1, 2, 3)) if status == "done" else ()
+    place = where() if machine is None else where().model_copy(update={"machine": machine, "processor": "Other"})
+    return Run(id=spec.id, spec=spec, status=status, score=score, curve=curve, costs=Costs(parameters=100 + 10 * len(cell[:9]), multiply_adds=90, state_bytes=8 * len(cell[:9]), seconds=2.0), where=place)
+
+
+def timed(cell, length, seconds):
+    spec = SpeedSpec(cell=cell, engine="hoisted", length=length)
+    step = Timing(median=seconds, low=0.9 * seconds, high=1.1 * seconds, n=7)
+    return Run(id=spec.id, spec=spec, status="done", costs=Costs(parameters=100, step=step, difference={"float64": 1e-12}), where=where())
+
+
+def hostile(folder):
+    """One site of everything that goes wrong."""
+    runs = [trained(cell, seed, name, level=level) for name in TASKS for cell, level in (("gru", 0.8), ("lstm", 0.95), (HOSTILE, 0.7), (LONG, 0.6), (HEBREW, 0.65)) for seed in range(3)]
+    runs += [trained("rnn", 0), trained("mgu", 0, status="failed: <b>it</b> died"), trained("mgu", 1, status="diverged at step 3"), trained("gru1", 0, status="refused: no such machine")]
+    runs += [trained("lstm", 7, machine="deadbeef"), trained("gru", 1, machine="deadbeef")]
+    runs += [timed(cell, length, 0.01 * length * k) for cell, k in (("gru", 1), (HOSTILE, 2)) for length in (10, 20, 40)]
+    for run in runs:
+        Store(folder / "runs").write(run)
+    equations = [["z", ["f", "σ", ["+", ["W", "z", ["t", "x"]], ["U", "z", "", ["before", "h"]], ["sub", "b", "z"]]]], [["t", "h"], ["*", "z", ["before", HOSTILE]]]]
+    cells = [CellEntry(name="gru", rows=[("z", "x h b")], states=["h"], typeset=equations, formula="3n²", paper="x1997", source=["def step(): ..."], proofs=[{"says": "is it", "test": "tests/t.py"}]).model_dump()]
+    references = [{"key": "x1997", "line": "X (1997). <i>Y</i>.", "bibtex": "@article{x1997,\n}"}]
+    catalogue = {"experiment": f"e {HOSTILE}", "question": LONG, "command": "carrousel run '<x>'", "cells": cells, "tasks": [task(name) for name in TASKS], "references": references}
+    (folder / "catalogue.json").write_text(json.dumps(catalogue))
+    (folder / FILE).write_text(json.dumps({run.id: {"0": {"norms": {"h": [1.0, 0.5, 0.01]}, "gates": {"z": 0.5}}} for run in runs[:6]}))
+    results = folder / "history" / "box"
+    results.mkdir(parents=True)
+    (results.parent / "benchmarks.json").write_text(json.dumps({"time_step": {"unit": "seconds"}, "version": 2}))
+    for k in range(8):
+        row = [[1.0 + (k > 4)], [], "1", 0, 1.0, [0.9 + (k > 4)], [1.1 + (k > 4)]]
+        columns = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b"]
+        (results / f"{k}.json").write_text(json.dumps({"commit_hash": f"{k}" * 40, "date": k, "result_columns": columns, "results": {"time_step": row}}))
+    return render(folder, Options(downloads=True, history=results.parent)).parent
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return hostile(tmp_path_factory.mktemp("site") / "deep" / "folder") if BROWSER else None
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        pytest.skip("there is no Chromium here: install it, or put it on the PATH")
+    with sync.sync_playwright() as play:
+        made = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-background-networking"])
+        yield made
+        made.close()
+
+
+class Opened:
+    """A page, and what went wrong on it."""
+
+    def __init__(self, browser, path, width=1280, scheme="light", scripts=True, anchor=""):
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts)
+        self.page, self.wrong = self.context.new_page(), []
+        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", lambda asked: None if asked.url.startswith(("file://", "data:", "blob:")) else self.wrong.append(asked.url))
+        self.page.on("dialog", lambda dialog: (self.wrong.append("a dialog"), dialog.dismiss()))
+        self.page.goto(path.as_uri() + anchor)
+        if scripts:
+            self.page.wait_for_selector("html[data-ready]")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()
+
+    def axe(self):
+        self.page.add_script_tag(path=ROOT / "tests" / "vendor" / "axe.min.js")
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
+        return [(each["id"], each["nodes"][0]["html"][:300], each["nodes"][0]["failureSummary"][:300]) for each in found["violations"]]
+
+    def scroll(self):
+        self.page.evaluate("async () => { for (let y = 0; y < document.documentElement.scrollHeight; y += 700) { scrollTo(0, y); await new Promise(done => setTimeout(done, 60)); } }")
+        self.page.wait_for_function("document.querySelectorAll('figure[data-chart] .drawn:not(.live)').length === 0")
+
+    def wide(self):
+        return self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+def kinds(site):
+    """One page of each kind."""
+    return [*SECTIONS, next(path.name for path in site.glob("task-m-*.html")), "cell-gru.html"]
+
+
+def whole(opened):
+    opened.scroll()
+    assert opened.axe() == []
+    assert opened.wrong == []
+    assert opened.wide() <= 0
+
+
+def test_every_kind_of_page_is_whole(browser, site):
+    for k, name in enumerate(kinds(site)):
+        with Opened(browser, site / name, width=(360, 1280)[k % 2], scheme=("light", "dark")[k // 2 % 2]) as opened:
+            whole(opened)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 800, 1280, 2560])
+def test_all_pages_at_every_width(browser, site, width, scheme):
+    for path in sorted(site.glob("*.html")):
+        with Opened(browser, path, width, scheme) as opened:
+            whole(opened)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["classics", "guessing", "quick", "speed"])
+def test_published_sites_are_whole(browser, name):
+    folder = ROOT / "reports" / "published" / name
+    for path in [folder / file for file in SECTIONS]:
+        with Opened(browser, path) as opened:
+            whole(opened)
+
+
+def test_pages_are_complete_without_scripts(browser, site):
+    with Opened(browser, site / "index.html", scripts=False) as opened:
+        page = opened.page
+        assert page.locator("figure svg[role=img]").count() >= len(TASKS)
+        assert page.locator("#results tbody tr").count() == len(TASKS)
+        assert page.locator("form[data-controls]").is_hidden()
+        assert opened.wide() <= 0
+    with Opened(browser, site / "runs.html", scripts=False) as opened:
+        rows = opened.page.locator("#runs tbody tr")
+        assert rows.count() == len(list((site / "runs").glob("*.json"))) - 1  # one run was carried out on two machines
+        assert "carrousel repeat . " in rows.first.inner_text()
+
+
+def test_the_cost_is_switched_and_published_figures_are_turned_off(browser, site):
+    with Opened(browser, site / "index.html") as opened:
+        page, figure = opened.page, opened.page.locator("figure[data-chart]").first
+        figure.scroll_into_view_if_needed()
+        page.wait_for_selector("figure[data-drawn=parameters]")
+        assert "parameters" in figure.inner_text()
+        marks = figure.locator("svg path[aria-roledescription=point], svg .mark-symbol path").count()
+        page.get_by_label("published figures").uncheck()
+        page.wait_for_function(f"document.querySelector('figure[data-chart]').querySelectorAll('svg path[aria-roledescription=point], svg .mark-symbol path').length < {marks}")
+        page.get_by_label("state", exact=True).check()
+        page.wait_for_selector("figure[data-drawn=state_bytes]")
+        assert "bytes" in figure.inner_text()
+        assert opened.wrong == []
+
+
+def test_a_point_leads_to_its_runs(browser, site):
+    with Opened(browser, site / "index.html") as opened:
+        page = opened.page
+        page.locator("figure[data-chart]").first.scroll_into_view_if_needed()
+        page.wait_for_selector("figure[data-drawn]")
+        page.get_by_label("every run").uncheck()
+        page.get_by_label("published figures").uncheck()
+        page.wait_for_function("document.querySelectorAll('figure[data-chart]')[0].querySelectorAll('svg .mark-symbol path').length === 6")
+        with page.expect_navigation():
+            page.locator("figure[data-chart]").first.locator("svg .mark-symbol path").first.click(force=True)
+        page.wait_for_selector("html[data-ready]")
+        assert "runs.html#task=" in page.url
+        chosen = page.locator("#runs tbody tr td:nth-child(3)").all_inner_texts()
+        assert len(set(chosen)) == 1
+        assert page.locator("#runs tbody tr").count() in (1, 3)
+
+
+def test_tables_sort_and_filter(browser, site):
+    with Opened(browser, site / "runs.html") as opened:
+        page = opened.page
+        page.get_by_label("cell", exact=True).select_option("gru")
+        assert {text.strip() for text in page.locator("#runs tbody tr td:nth-child(3)").all_inner_texts()} == {"gru"}
+        page.locator("#runs thead th", has_text="test").click()
+        scores = [float(text.split()[0]) for text in page.locator("#runs tbody tr td:nth-child(7)").all_inner_texts() if "%" in text]
+        assert scores == sorted(scores)
+        assert page.locator("#runs thead th[aria-sort=ascending]").count() == 1
+        page.get_by_label("cell", exact=True).select_option(HOSTILE)
+        assert page.locator("#runs tbody tr").count() == 12  # nine trained, three timed
+        assert opened.wrong == []
+
+
+def test_a_run_opens_with_its_curve_and_its_command_is_copied(browser, site):
+    with Opened(browser, site / "runs.html") as opened:
+        page = opened.page
+        opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_label("cell", exact=True).select_option("lstm")
+        page.locator("#runs tbody tr a[href^='#run-']").first.click()
+        dialog = page.locator("dialog#run")
+        dialog.locator("svg.curve").wait_for()
+        assert "cell_digest" in dialog.inner_text() or "units" in dialog.inner_text()
+        dialog.get_by_role("button", name="copy").first.click()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied.startswith("carrousel repeat . ")
+        assert (site / "runs" / f"{copied.split()[-1]}-{where().machine}.json").exists() or "deadbeef" in dialog.inner_text()
+        assert opened.axe() == []
+        page.keyboard.press("Escape")
+        assert dialog.is_hidden()
+        assert opened.wrong == []
+
+
+def test_a_link_to_one_run_opens_it(browser, site):
+    file = next(path.stem for path in (site / "runs").glob("*.json"))
+    with Opened(browser, site / "runs.html", anchor=f"#run={file}") as opened:
+        opened.page.locator("dialog#run h2", has_text=file).wait_for()
+
+
+def test_the_keyboard_reaches_the_content_and_the_cells(browser, site):
+    with Opened(browser, site / "index.html") as opened:
+        opened.page.keyboard.press("Tab")
+        assert opened.page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        button = opened.page.locator("[data-legend] button").first
+        button.focus()
+        opened.page.keyboard.press("Enter")
+        assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_everything_that_can_be_saved_is_there_and_is_what_it_says(browser, site):
+    with Opened(browser, site / "index.html") as opened:
+        names = opened.page.locator(".saved a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+        with opened.page.expect_download() as waiting:
+            opened.page.locator(".saved a", has_text="CSV").first.click()
+        assert waiting.value.suggested_filename.endswith(".csv")
+    kinds_of = {name.rpartition(".")[2] for name in names}
+    assert kinds_of == {"csv", "json", "tex", "svg", "png", "pdf"}
+    begins = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<svg", "tex": b"% \\usepackage", "json": b"{", "csv": b""}
+    for name in names:
+        content = (site / name).read_bytes()
+        assert content.startswith(begins[name.rpartition(".")[2]])
+        assert content
+
+
+def test_identical_records_give_identical_files(tmp_path):
+    runs = [trained(cell, seed) for cell in ("gru", "lstm") for seed in range(2)]
+    made = []
+    for name in ("one", "other"):
+        random.shuffle(runs)
+        for run in runs:
+            Store(tmp_path / name / "runs").write(run)
+        (tmp_path / name / "catalogue.json").write_text(json.dumps({"experiment": "e", "question": "?", "command": "c", "cells": [], "tasks": [task(TASKS[0])]}))
+        folder = render(tmp_path / name, Options(downloads=True)).parent
+        made.append({path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()})
+    assert made[0] == made[1]
+
+
+def test_vendored_libraries_are_what_they_say():
+    for folder in (assets.VENDOR, ROOT / "tests" / "vendor"):
+        listed = tomllib.loads((folder / "vendor.toml").read_text())
+        assert {path.name for path in folder.glob("*.js")} == set(listed)
+        for name, about in listed.items():
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == about["sha256"]
+            assert about["version"]
+            assert about["licence"]
