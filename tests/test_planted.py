@@ -127,3 +127,24 @@ def test_a_commit_planted_five_back_is_found_by_history(clone):
 
     assert done.returncode == 1
     assert [(step["series"], step["first"], step["verdict"]) for step in steps] == [("networks.Memory.track_memory[lstm, hoisted, cpu 1]", planted, "regression")]
+
+
+HALF = "import time\nwhile True:\n    end = time.perf_counter() + 0.5\n    while time.perf_counter() < end:\n        pass\n    time.sleep(0.5)\n"
+
+
+@pytest.mark.exhaustive
+def test_twenty_comparisons_of_a_commit_with_itself_raise_no_alarm(clone):
+    """With one core loaded half of the time; two minutes each."""
+    base, verdicts = git(clone, "rev-parse", "HEAD"), []
+    load = subprocess.Popen([sys.executable, "-c", HALF])
+    try:
+        for _ in range(20):
+            _, found = regress(clone, base, base, "--minutes", "2", "--only", "step[lstm, hoisted*", "--only", "forward[gru, scan*", "--only", "memory[lstm, vendor*")
+            verdicts += [entry["verdict"] for entry in found["series"]]
+    finally:
+        load.kill()
+        load.wait()
+
+    print({verdict: verdicts.count(verdict) for verdict in verdicts})
+    assert len(verdicts) == 60
+    assert set(verdicts) <= {"no change", "cannot tell"}
