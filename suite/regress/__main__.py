@@ -32,7 +32,7 @@ NOTES = (
 @click.argument("after", required=False)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Series by name, like 'step*' or '*scan*'. Repeatable.")
 @click.option("--place", default="cpu 1", show_default=True, help="'cpu 1' (one thread), 'cpu 2' or cuda.")
-@click.option("--minutes", default=9.0, show_default=True, type=click.FloatRange(min=0.0, min_open=True), help="After which no further round begins.")
+@click.option("--minutes", default=9.0, show_default=True, type=click.FloatRange(min=0.0, min_open=True), help="After which nothing further is begun.")
 @click.option("--timeout", default=120.0, show_default=True, type=click.FloatRange(min=0.0, min_open=True), help="Seconds after which a benchmark that does not answer has failed.")
 @click.option("--python", "pythons", multiple=True, help="Interpreter, once for both or once for each: trees can be compared under two builds of PyTorch.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path(".regress"), show_default=True, help="Folder for regress.md, regress.json and the trees.")

@@ -20,7 +20,7 @@ ROUNDS = FIRST + (LOOKS - 1) * EVERY
 class Plan:
     """How long is measured.
 
-    seconds   after which no further round begins; what is open by then stays so
+    seconds   after which nothing further is begun; what is open by then stays so
     timeout   seconds after which an answer has failed
     repeats   turns that every process of a round takes at a series
     block     seconds of a turn, about
@@ -49,7 +49,7 @@ def measure(before: Side, after: Side, wanted: Sequence[Series], plan: Plan = Pl
     sides = {name: before if name.startswith("before") else after for name in PROCESSES}
     for number in range(ROUNDS):
         left = undecided(found)
-        if not left or (number and time.monotonic() > end):
+        if not left or time.monotonic() > end:
             break
         say(f"round {number + 1}: {len(left)} of {len(found)} series are open")
         _round(sides, left, number, plan, cores, end)
@@ -63,17 +63,19 @@ def _round(sides: Mapping[str, Side], found: Sequence[Measured], number: int, pl
     """Measure every series once more; a series that fails, or for which no time is left, gets no figures of this round."""
     taking_turns = [each for each in found if each.series.way == "turn"]
     if taking_turns:
-        _turns(sides, taking_turns, number, plan)
+        _turns(sides, taking_turns, number, plan, end)
     for each in found:
-        if each.series.way != "turn" and (not number or time.monotonic() < end):
+        if each.series.way != "turn" and time.monotonic() < end:
             _alone(sides, each, number, plan, cores if each.series.way == "alone" else 1)
 
 
-def _turns(sides: Mapping[str, Side], found: Sequence[Measured], number: int, plan: Plan) -> None:
+def _turns(sides: Mapping[str, Side], found: Sequence[Measured], number: int, plan: Plan, end: float) -> None:
     """Four processes stand ready, and one at a time calls."""
     with ExitStack() as stack:
         processes = {name: stack.enter_context(side.start()) for name, side in sides.items()}
         for each in found:
+            if time.monotonic() > end:
+                return
             for name, side in sides.items():
                 if not processes[name].alive:  # it died of another series
                     processes[name] = stack.enter_context(side.start())
