@@ -236,3 +236,21 @@ def test_a_cpu_is_refused_in_words():
     case = Case()
     with pytest.raises(Refused, match="engine 'graphed' records CUDA graphs and does not run on cpu: 'gru' is left to another engine"):
         unroll(GRU, case.params, case.x, case.state, engine=ENGINES["graphed"])
+
+
+# on a GPU
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("engine", ["graphed", "compiled", "scan", "vendor"])
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_engines_agree_with_the_reference_on_a_gpu(name, engine):
+    from suite.training.agreement import TOLERANCE, difference
+
+    cell = CELLS[name](6)
+    sentence = ENGINES[engine].refuses(cell, CUDA)
+    if sentence:
+        pytest.skip(sentence)
+    for dtype in (torch.float64, torch.float32):
+        for _ in range(2):  # recorded, and replayed
+            assert difference(cell, ENGINES[engine], 3, CUDA, dtype) <= TOLERANCE[dtype]
