@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import suite
-from suite.cli import export_command, main
+from suite.cli import main
+from suite.commands.records import export_command
 from suite.exports import FORMATS, export
 from suite.exports.latex import contestants, escaped, scores, timings
 from suite.runs import Costs, Optimiser, Point, Ratio, Run, Score, SpeedSpec, Store, Timing, TrainSpec, frame, where
