@@ -35,7 +35,7 @@ def _events(run: Run) -> Iterator[bytes]:
     from tensorboardX import summary
     from tensorboardX.proto.event_pb2 import Event
 
-    score = {f"best.{name}": value for name, value in (run.score.model_dump() if run.score else {}).items() if value is not None and name != "best_step"}
+    score = {f"best.{name}": value for name, value in (flat(run.score.model_dump()) if run.score else {}).items() if value is not None and name != "best_step"}
     yield Event(wall_time=WHEN, file_version="brain.Event:2").SerializeToString()
     for said in summary.hparams(_settings(run), score):
         yield Event(wall_time=WHEN, summary=said).SerializeToString()
