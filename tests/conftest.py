@@ -22,9 +22,16 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).resolve().parents[1]
 
 
+NAMED = ("compiled", "graphed", "flashrnn")  # engines that compile for seconds or want a GPU: they have files of their own
+OWN_FILES = ("test_compiled.py", "test_capture.py", "test_gpu_speed.py")
+
+
+def parameters(item):
+    return item.callspec.params.values() if hasattr(item, "callspec") else ()
+
+
 def pytest_collection_modifyitems(config, items):
-    # seconds of compiling a cell and shape: the engine has a file of its own
-    items[:] = [item for item in items if item.path.name == "test_compiled.py" or not any(isinstance(value, str) and value == "compiled" for value in getattr(getattr(item, "callspec", None), "params", {}).values())]
+    items[:] = [item for item in items if item.path.name in OWN_FILES or not {*NAMED} & {v for v in parameters(item) if isinstance(v, str)}]
     if "exhaustive" not in config.getoption("-m"):
         for item in items:
             if item.get_closest_marker("exhaustive"):

@@ -98,6 +98,7 @@ def test_it_is_neither_chosen_nor_timed_unless_named():
     assert COMPILED.prepare is not ENGINES["hoisted"].prepare
 
 
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's compiler, which may go on in the reverse
 def test_the_compiler_gives_the_same(monkeypatch):
     if COMPILED.refuses(CELLS["rnn"](3), CPU):
         pytest.skip("PyTorch's compiler needs a C++ compiler")
@@ -105,6 +106,7 @@ def test_the_compiler_gives_the_same(monkeypatch):
     close(results(CELLS["rnn"](3), COMPILED, 3), results(CELLS["rnn"](3), ENGINES["reference"], 3))
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_compiled_equals_the_reference(name, monkeypatch):
