@@ -54,6 +54,8 @@ def read(folder: Path) -> dict[str, dict[str, LayerEntry]]:
     raw |= _object(folder / FILE)
     found = {}
     for run, layers in raw.items():
+        if not layers:
+            continue
         try:
             found[run] = {name: LayerEntry.model_validate_json(json.dumps(entry)) for name, entry in layers.items()}
         except (ValidationError, AttributeError, ValueError):
