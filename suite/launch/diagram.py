@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
@@ -134,7 +135,7 @@ def _last(line: Line, laid: list[list[Spot]], columns: Mapping[str, int], places
 def _path(points: list[Point], kind: str) -> str:
     """Level where it leaves and where it arrives."""
     parts = [f"M{points[0][0]:g} {points[0][1]:g}"]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         middle = (x0 + x1) / 2
         parts.append(f"L{x1:g} {y1:g}" if y0 == y1 else f"C{middle:g} {y0:g} {middle:g} {y1:g} {x1:g} {y1:g}")
     return f'<path d="{"".join(parts)}" {STROKES[kind]}/>'
