@@ -110,6 +110,12 @@ def docs(session: nox.Session) -> None:
     session.log(f"docs: {Path('docs/_build/html/index.html').resolve()}")
 
 
+@nox.session(venv_backend="none")
+def changelog(session: nox.Session) -> None:
+    """Print what the next release holds; `-- VERSION` writes it into CHANGELOG.md and removes the fragments."""
+    session.run(sys.executable, "docs/changes.py", *session.posargs, external=True)
+
+
 @nox.session
 def speed(session: nox.Session) -> None:
     """Is A faster than B here and now? pytest-benchmark, one thread, kept under .benchmarks by machine."""

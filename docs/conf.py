@@ -1,5 +1,13 @@
 """Sphinx configuration; builds without a network."""
 
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import changes
+
 project = "Carrousel"
 author = "The Carrousel contributors"
 copyright = "2026, the Carrousel contributors"
@@ -7,20 +15,22 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = "Carrousel"
 exclude_patterns = ["_build"]
+html_static_path = ["_static"]
+html_css_files = ["figures.css"]
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 myst_heading_anchors = 3
 nitpicky = True
 nitpick_ignore_regex = [  # what others define would need a network to look up; the rest is internal, or told in prose
     ("py:.*", r"(?!suite\.).*"),
-    ("py:class", r"suite\.(training\.network\.Masks|tasks\.task\.Source|stats\.(forest\.Boxes|axes\.Axis)|report\.style\.Look|experiments\.experiment\.Asked)"),
+    ("py:class", r"suite\.(training\.network\.Masks|tasks\.task\.Source|stats\.(forest\.Boxes|axes\.Axis)|report\.style\.Look|experiments\.experiment\.Asked|runs\.(run\.(Score|Point|Costs)|machine\.Where|spec\.Above))"),
 ]
 
 
 def bullets(app, what, name, thing, options, lines):  # noqa: ANN001, ANN201
     """Our docstrings list fields in two aligned columns; Sphinx gets them as bullets."""
-    import re
-
     made, inside = [], False
     for line in lines:
         line = line if line.lstrip().startswith((">>>", "...")) else re.sub(r"(?<![*`])\*(?=\w)", r"\\*", line)  # noqa: PLW2901
@@ -37,21 +47,26 @@ def bullets(app, what, name, thing, options, lines):  # noqa: ANN001, ANN201
 
 
 def catalogue(app, name, source):  # noqa: ANN001, ANN201
-    """The tables of cells and tasks, from the cells and tasks."""
+    """Tables of the catalogue for `{{cells}}`, a drawing for `{{diagram lstm}}`, equations for `{{equations lstm}}`."""
+    from suite.cells import ALIASES, CELLS
     from suite.launch import tables
-    from suite.launch.describe import listing
+    from suite.launch.diagram import diagram, legend
+    from suite.launch.typeset import equations
+    from suite.report import mathml
 
-    for mark, made in (("{{tasks}}", tables.tasks), ("{{figures}}", tables.figures), ("{{marks}}", tables.marks)):
-        if mark in source[0]:
-            source[0] = source[0].replace(mark, made())
-    if "{{cells}}" not in source[0]:
-        return
+    def drawn(cell):  # noqa: ANN001, ANN202
+        return f'<div class="diagram" tabindex="0" role="group" aria-label="{cell}, drawn">{diagram(CELLS[cell](8))}</div>'
 
-    rows = ["| cell | rows | states | parameters | multiply–adds | source |", "|---|---|---|---:|---:|---|"]
-    for cell in listing("cells", 128, 28):
-        fed = "; ".join(f"{row} ← {sources}" for row, sources in cell["rows"])
-        rows.append(f"| `{cell['name']}` | {fed} | {' '.join(cell['states'])} | {cell['parameters']:,} | {cell['multiply_adds']:,} | {cell['paper']} |")
-    source[0] = source[0].replace("{{cells}}", "\n".join(rows))
+    def written(cell):  # noqa: ANN001, ANN202
+        return f'<div class="equations" tabindex="0" role="group" aria-label="{cell}, written">{mathml.equations(equations(CELLS[cell](8)))}</div>'
+
+    def every():  # noqa: ANN202
+        return "\n\n".join(f"## `{cell}`\n\n{drawn(cell)}\n\n{written(cell)}" for cell in CELLS if cell not in ALIASES)
+
+    made = {mark: getattr(tables, mark) for mark in ("cells", "tasks", "engines", "experiments", "statuses", "records", "figures", "marks")}
+    made["unreleased"] = changes.unreleased
+    made |= {"legend": legend, "diagrams": every, "diagram": drawn, "equations": written}
+    source[0] = re.sub(r"\{\{(\w+) ?([\w-]*)\}\}", lambda mark: made[mark[1]](*[mark[2]] * bool(mark[2])), source[0])
 
 
 def setup(app):  # noqa: ANN001, ANN201

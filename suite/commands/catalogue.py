@@ -31,10 +31,11 @@ def list_command(what: str, as_json: bool, units: int, inputs: int) -> int:
     if what == "cells":
         click.echo(f"at {units} units and {inputs} inputs, float32")
         click.echo(f"{'':20s}" + "".join(f"{column.replace('_', '-'):>15s}" for column in shown))
+    wide = max(20, *(len(entry["name"]) + 2 for entry in entries))
     for entry in entries:
         cells = [f"{entry[c]:>15,}" if isinstance(entry[c], int) else f"{entry[c]:.4g}" if isinstance(entry[c], float) else str(entry[c]) for c in shown]
         note = f"   (at {entry['inputs']} inputs, as it needs)" if what == "cells" and entry["inputs"] != inputs else ""
-        click.echo(f"{entry['name']:20s}" + ("".join(cells) + note if what == "cells" else "  ".join(cells)))
+        click.echo(f"{entry['name']:{wide}s}" + ("".join(cells) + note if what == "cells" else "  ".join(cells)))
     return 0
 
 

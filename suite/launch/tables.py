@@ -1,11 +1,13 @@
-"""The tables of the documentation that are made from tasks: what they ask, between which scores their results lie, what was published."""
+"""The tables of the documentation that are made from the catalogue: cells, tasks, engines, experiments, records, exit statuses, published figures."""
 
 from __future__ import annotations
 
 import inspect
+import json
+import re
 from typing import Any
 
-from suite.launch.describe import describe_task
+from suite.launch.describe import describe_task, listing
 from suite.tasks import TASKS
 from suite.tasks.published import CONFIDENCE, published
 
@@ -34,6 +36,68 @@ def asked(entry: dict[str, Any]) -> list[str]:
     answer = f"{kinds[entry['answer']]}, {WHERE[entry['supervision']]}"
     measure = f"{entry['measure']}, {entry['better']} is better{COUNTS[entry['per']]}"
     return [entry["about"], answer, measure, f"{entry['chance']:.4g}", f"{entry['solved']:.4g}", entry["source"] or "drawn", entry["paper"]]
+
+
+def cells() -> str:
+    """A row a cell, counted at 128 units and 28 inputs."""
+    heads = ["cell", "rows", "states", "parameters", "multiply–adds", "source"]
+    made = []
+    for cell in listing("cells", 128, 28):
+        fed = "; ".join(f"{row} ← {' '.join(sources.split())}" for row, sources in cell["rows"])
+        made.append([f"`{cell['name']}`", fed, " ".join(cell["states"]), f"{cell['parameters']:,}", f"{cell['multiply_adds']:,}", cell["paper"]])
+    return table(heads, made)
+
+
+def engines() -> str:
+    """A row an engine."""
+    return table(["engine", "what it is"], [[f"`{engine['name']}`", engine["about"]] for engine in listing("engines", 8, 8)])
+
+
+def experiments() -> str:
+    """A row an experiment."""
+    return table(["experiment", "question"], [[f"`{experiment['name']}`", experiment["about"]] for experiment in listing("experiments", 8, 8)])
+
+
+def statuses() -> str:
+    """A row an exit status, from the sentence that opens the command line.
+
+    >>> print(statuses().splitlines()[2])
+    | 0 | finished |
+    """
+    from suite import cli
+
+    sentence = (cli.__doc__ or "").partition("Exit status: ")[2].partition(".")[0]
+    return table(["status", "meaning"], [list(pair) for pair in re.findall(r"(\d+) ([^,]+)", sentence)])
+
+
+def records() -> str:
+    """A table of fields a part of a record, from the published schema."""
+    from suite.runs.schema import FILE
+
+    schema = json.loads(FILE.read_text(encoding="utf-8"))
+    parts = {"A record": schema, **{name: part for name, part in schema["$defs"].items() if "properties" in part}}
+    told = []
+    for name, part in parts.items():
+        fields = table(["field", "is"], [[f"`{field}`", kind(about)] for field, about in part["properties"].items()])
+        told += [f"### {name}", (part.get("description") or "").partition("\n\n")[0].replace("\n", " ") if name != "A record" else "", fields]
+    return "\n\n".join(line for line in told if line)
+
+
+def kind(about: dict[str, Any]) -> str:
+    """What a field of a JSON schema may be, in words.
+
+    >>> kind({"anyOf": [{"$ref": "#/$defs/Timing"}, {"type": "null"}]}), kind({"type": "array", "items": {"type": "number"}})
+    ('Timing or nothing', 'list of number')
+    """
+    if "anyOf" in about:
+        return " or ".join(kind(each) for each in about["anyOf"])
+    if "$ref" in about:
+        return str(about["$ref"]).rpartition("/")[2]
+    if "const" in about or "enum" in about:
+        return ", ".join(str(value) for value in about.get("enum", [about.get("const")]))
+    inner = about.get("items") or about.get("additionalProperties")
+    named = {"null": "nothing", "array": "list", "object": "mapping"}.get(str(about.get("type", "anything")), str(about.get("type", "anything")))
+    return f"{named} of {kind(inner)}" if isinstance(inner, dict) and inner else named
 
 
 def figures() -> str:
