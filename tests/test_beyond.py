@@ -44,7 +44,7 @@ def test_what_names_no_values_is_one_sentence(asked):
 
 
 def test_a_difficulty_that_a_trained_network_does_not_answer_is_refused():
-    with pytest.raises(ValueError, match="other inputs, outputs or questions"):
+    with pytest.raises(ValueError, match="other inputs, outputs, questions"):
         suite.task("ntm-copy", longest=4, beyond={"bits": (4,)})
 
 

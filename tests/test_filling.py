@@ -29,7 +29,7 @@ def replica():
     from suite.launch.estimate import at_hand, facts
 
     known = facts(SPEC.task, SPEC.batch)
-    return filling.replica_bytes(at_hand().network(SPEC), SPEC.engine, SPEC.dtype, [(round(known.length), SPEC.batch), *known.evaluation])
+    return filling.replica_bytes(at_hand().network(SPEC), SPEC.engine, SPEC.device, SPEC.dtype, [(round(known.length), SPEC.batch), *known.evaluation])
 
 
 def test_a_model_too_large_for_the_card_is_still_tried_alone(monkeypatch):
@@ -45,5 +45,5 @@ def test_groups_elsewhere_stay_whole():
 def test_the_rule_counts_parameters_and_values():
     net = network("rnn", 4, inputs=3, outputs=2)
     values, batch = 4 + 4, net.block  # a row and a state; a batch is filled up to whole blocks
-    assert filling.replica_bytes(net, "hoisted", "float32", [(5, 2), (1, 1)]) == 4 * (7 * net.parameters + 4 * 5 * batch * values)
-    assert filling.replica_bytes(net, "hoisted", "float64", [(5, 2)]) == 2 * filling.replica_bytes(net, "hoisted", "float32", [(5, 2)])
+    assert filling.replica_bytes(net, "hoisted", "cuda", "float32", [(5, 2), (1, 1)]) == 4 * (7 * net.parameters + 4 * 5 * batch * values)
+    assert filling.replica_bytes(net, "hoisted", "cuda", "float64", [(5, 2)]) == 2 * filling.replica_bytes(net, "hoisted", "cuda", "float32", [(5, 2)])

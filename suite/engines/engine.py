@@ -50,7 +50,7 @@ class Engine:
     stream   (cell, params, inputs, noise) -> a step whose weights are laid out; None: each is a sequence of one
     instructions  (dtype, device) -> what products are made with there, where that is worth saying; else nothing
     by_width whether it may refuse a cell at one width and run the same equations at another
-    rowwise  whether a sequence has the same bits in a batch of any size; batches for other engines are filled up
+    rowwise  devices on which a sequence has the same bits in a batch of any size; elsewhere batches are filled up
     by_name  whether it takes many seconds to make a cell ready, and so is tried and timed only where it is named
     doubles  whether it computes in float64
     """
@@ -62,7 +62,7 @@ class Engine:
     stream: Streams | None = None
     instructions: Callable[[torch.dtype, torch.device], str] = lambda dtype, device: ""
     by_width: bool = False
-    rowwise: bool = False
+    rowwise: tuple[str, ...] = ()
     by_name: bool = False
     doubles: bool = True
 

@@ -191,4 +191,4 @@ def prepare(cell: Cell, dtype: torch.dtype, device: torch.device) -> None:
     LOOPS[device.type].prepare(cell, dtype, device)
 
 
-ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=True)
+ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=("cpu",))

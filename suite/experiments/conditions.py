@@ -41,7 +41,9 @@ def chosen(experiment: Experiment) -> list[str]:
     if search is None:
         return []
     seeds = f"{search.seeds} seed{'s' * (search.seeds > 1)}"
-    told = f"Chosen for each cell and task: {', '.join(search.varied)}, from {len(search.trials)} trials of {seeds}, the same for all, by the mean of their best validation scores"
+    ends = any({**experiment.settings, **recipe.settings}.get("until_solved") for recipe in experiment.recipes)
+    rule = "by how many runs solve the task, then by the fewest updates" if ends else "by the mean of their best validation scores"
+    told = f"Chosen for each cell and task: {', '.join(search.varied)}, from {len(search.trials)} trials of {seeds}, the same for all, {rule}"
     return [f"{told}; {f'what is chosen is run again with {experiment.seeds} seeds that no trial had' if search.fresh else 'shown are the runs of the best trial'}."]
 
 

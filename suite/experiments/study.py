@@ -23,12 +23,14 @@ class Claim(Frozen):
             independent   the two settings of `of` interact little: less than a tenth of the variance
             hurts, helps  the score is worse, or better, at the high end of the setting's range than at the low one
     of      cells, or paths of settings
+    tasks   those that the claim is about, without arguments; all where there are none
     """
 
     says: str
     mark: Mark
     kind: Kind
     of: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
 
 class Study(Frozen):

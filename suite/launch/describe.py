@@ -140,6 +140,7 @@ def describe_task(text: str) -> dict[str, Any]:
         "inputs": task.inputs,
         "outputs": task.outputs,
         "supervision": task.supervision,
+        "beyond": {label: [other.chance, other.solved] for label, other in task.beyond.items()},
         "answer": task.answer,
         "per": task.per,
         "stateful": task.stateful,

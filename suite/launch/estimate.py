@@ -84,14 +84,14 @@ class Estimator:
         """Of the process that trains a group, at its height."""
         spec, speed = group[0], self.speed(group[0])
         known, net = facts(spec.task, spec.batch), self.network(group[0])
-        update = _shape(features(net, spec.engine, round(known.length), spec.batch, len(group)))
+        update = _shape(features(net, spec.engine, spec.device, round(known.length), spec.batch, len(group)))
         widest = max(known.evaluation, key=lambda shape: shape[0] * shape[1], default=(1, 1))
-        return max(_price(speed.update_bytes, update), _price(speed.forward_bytes, _shape(features(net, spec.engine, *widest, len(group)))))
+        return max(_price(speed.update_bytes, update), _price(speed.forward_bytes, _shape(features(net, spec.engine, spec.device, *widest, len(group)))))
 
     def _seconds(self, spec: TrainSpec, replicas: int) -> float:
         speed, net, known = self.speed(spec), self.network(spec), facts(spec.task, spec.batch)
-        update = known.seconds + _price(speed.update, features(net, spec.engine, round(known.length), spec.batch, replicas))
-        evaluation = sum(_price(speed.forward, features(net, spec.engine, *shape, replicas)) for shape in known.evaluation)
+        update = known.seconds + _price(speed.update, features(net, spec.engine, spec.device, round(known.length), spec.batch, replicas))
+        evaluation = sum(_price(speed.forward, features(net, spec.engine, spec.device, *shape, replicas)) for shape in known.evaluation)
         return spec.steps * update + (spec.steps // spec.evaluate_every + 2) * evaluation
 
     def speed(self, spec: TrainSpec) -> Speed:

@@ -29,9 +29,9 @@ def memory(device: str) -> int | None:
     return int(torch.cuda.get_device_properties(device).total_memory)
 
 
-def replica_bytes(net: Network, engine: str, dtype: str, shapes: Iterable[tuple[int, int]]) -> int:
+def replica_bytes(net: Network, engine: str, device: str, dtype: str, shapes: Iterable[tuple[int, int]]) -> int:
     """Bytes of a replica at the widest of some (steps, sequences)."""
-    values = max((features(net, engine, length, batch, 1)[2] for length, batch in shapes), default=0.0)
+    values = max((features(net, engine, device, length, batch, 1)[2] for length, batch in shapes), default=0.0)
     return int(BYTES[dtype] * (OF_PARAMETERS * net.parameters + OF_VALUES * values))
 
 
@@ -41,7 +41,7 @@ def replicas(spec: TrainSpec, room: int) -> int:
 
     known = facts(spec.task, spec.batch)
     net = at_hand().network(spec)
-    return max(1, int(SHARE * room) // replica_bytes(net, spec.engine, spec.dtype, [(round(known.length), spec.batch), *known.evaluation]))
+    return max(1, int(SHARE * room) // replica_bytes(net, spec.engine, spec.device, spec.dtype, [(round(known.length), spec.batch), *known.evaluation]))
 
 
 def filled(groups: Iterable[list[TrainSpec]]) -> list[list[TrainSpec]]:

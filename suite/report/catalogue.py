@@ -89,6 +89,7 @@ class TaskEntry(Plain):
     baselines: list[BaselineEntry] = []
     without_order: list[str] = []
     published: list[str] = []
+    beyond: dict[str, tuple[Finite, Finite]] = Field(default={}, strict=False)  # label of another difficulty -> its chance and what solves it
     figures: list[FigureEntry] = []
     example: ExampleEntry | None = None
     inputs: int | None = None
@@ -117,6 +118,7 @@ class ClaimEntry(Plain):
     mark: str
     kind: Literal["none better", "worse", "alike", "order", "minor", "independent", "hurts", "helps"]
     of: list[str] = []
+    tasks: list[str] = []
 
 
 class StudyEntry(Plain):

@@ -13,6 +13,8 @@ from typing import Any
 from suite.names import format_call, parse_call
 from suite.tasks.task import Task
 
+SAME = ("inputs", "outputs", "supervision", "tokens", "measure", "better", "feedback", "stateful")
+
 
 def beyond(task: Task, asked: Any, at: Callable[..., Task]) -> Task:
     """The task with what it is scored on besides; `asked` is argument -> values, `at` makes the task with some arguments changed.
@@ -26,8 +28,8 @@ def beyond(task: Task, asked: Any, at: Callable[..., Task]) -> Task:
         raise ValueError(f"beyond names an argument of the task and the values that it is tested at, as in beyond={{'length': (40, 80)}}, not {asked!r}")
     made = {f"{argument}={value!r}": at(**{argument: value}) for argument, values in asked.items() for value in values}
     for label, other in made.items():
-        if (other.inputs, other.outputs, other.supervision, other.tokens) != (task.inputs, task.outputs, task.supervision, task.tokens):
-            raise ValueError(f"at {label} task '{task.name}' has other inputs, outputs or questions, which a network trained on it does not answer")
+        if any(getattr(other, field) != getattr(task, field) for field in SAME):
+            raise ValueError(f"at {label} task '{task.name}' has other inputs, outputs, questions or another measure, so that a network trained on it does not answer it")
     return replace(task, name=named(task.name, {argument: tuple(values) for argument, values in sorted(asked.items())}), beyond=made)
 
 

@@ -38,10 +38,10 @@ class Speed(NamedTuple):
     forward_bytes: tuple[float, ...]
 
 
-def features(net: Network, engine: str, length: int, batch: int, replicas: int) -> list[float]:
+def features(net: Network, engine: str, device: str, length: int, batch: int, replicas: int) -> list[float]:
     """One call; steps of layers; values of rows and states; multiply-adds; parameters."""
     ways = [way for ways in net.layers for way in ways]
-    rows = net.rows(batch, ENGINES[engine])
+    rows = net.rows(batch, ENGINES[engine], torch.device(device))
     values = sum(sum(row.width for stage in way.cell.table for row in stage.rows) + sum(way.cell.state.values()) for way in ways)
     adds = sum(way.cell.costs(way.inputs)["multiply_adds"] for way in ways)
     return [1.0, length * len(ways), length * replicas * rows * values, length * replicas * rows * adds, replicas * net.parameters]
@@ -89,7 +89,7 @@ class Subject(NamedTuple):
         where = torch.device(device)
         trainer = Trainer(net, _task(net.inputs), list(range(replicas)), [Optimiser()] * replicas, where, getattr(torch, dtype), catalogue.engine(engine, cell, where))
         ready = trainer.ready(given)
-        return cls(partial(trainer.learn, ready, 1_000_000), partial(_pass, trainer, ready), features(net, engine, length, batch, replicas))
+        return cls(partial(trainer.learn, ready, 1_000_000), partial(_pass, trainer, ready), features(net, engine, device, length, batch, replicas))
 
 
 def _wide(name: str, units: int) -> Any:

@@ -172,7 +172,7 @@ class Network:
         runner = catalogue.engine(engine, self.cells, x.device) if isinstance(engine, str) else engine
         mask = checked(x, mask, bool(self.embedding))
         batch, given = mask.shape[1], mask
-        x, mask = padded(x, mask, self.rows(batch, runner))
+        x, mask = padded(x, mask, self.rows(batch, runner, x.device))
         rows = mask.shape[1] - batch
         own = Own(params, self.filled(state or {}, rows), self.masked(noise or {}, params, rows), runner, through)
         y = embed(params["embedding.w"], x) if self.embedding else x if x.ndim == 4 else x.unsqueeze(1)
@@ -214,9 +214,9 @@ class Network:
         widths = {width for cell in self.cells for width in (cell.units, *cell.state.values(), *cell.width.values())}
         return max(2, BLOCK // math.gcd(BLOCK, *widths))
 
-    def rows(self, batch: int, engine: Engine) -> int:
+    def rows(self, batch: int, engine: Engine, device: torch.device) -> int:
         """The rows that a batch is filled up to: two at least, for a product of one row is summed in another order."""
-        return max(2, batch) if engine.rowwise else -(-batch // self.block) * self.block
+        return max(2, batch) if device.type in engine.rowwise else -(-batch // self.block) * self.block
 
     def filled(self, state: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
         """States given, and the start of their cell in the rows that fill the batch up."""

@@ -7,7 +7,7 @@ import math
 from suite.report.catalogue import TaskEntry
 from suite.report.section import Section
 from suite.report.study import claims
-from suite.report.study.asked import Asked, differing, short, tests
+from suite.report.study.asked import Asked, differing, lost, short, tests
 from suite.runs import Run, Timing
 from suite.stats import Interval, reaching, updates_to, variants, verdicts
 from suite.stats.reaching import Median
@@ -30,18 +30,30 @@ def sections(given: Asked) -> list[Section]:
 def alike(cell: str, baseline: str) -> str:
     """The baseline built and trained as a contestant was.
 
-    >>> alike("gru1, rate 0.001", "gru"), alike("gru1", "gru")
-    ('gru, rate 0.001', 'gru')
+    >>> alike("gru1, rate 0.001", "gru"), alike("gru1", "gru"), alike("gru(drop=0.5, on='x'), 8 units", "lstm")
+    ('gru, rate 0.001', 'gru', 'lstm, 8 units')
     """
-    return ", ".join([baseline, *cell.split(", ")[1:]])
+    name, bracket, rest = cell.partition(")")
+    _, _, way = (cell if not bracket or ", " in name.partition("(")[0] else rest).partition(", ")
+    return f"{baseline}, {way}" if way else baseline
+
+
+def base(cell: str) -> str:
+    """A contestant's cell without how it was built and trained.
+
+    >>> base("gru1, rate 0.001"), base("gru(drop=0.5, on='x'), 8 units")
+    ('gru1', "gru(drop=0.5, on='x')")
+    """
+    way = alike(cell, "").partition(", ")[2]
+    return cell.removesuffix(f", {way}") if way else cell
 
 
 def claimed(given: Asked, task: TaskEntry, baseline: str) -> list[Section]:
     """What the source claims of cells, against their runs on a task; a section for each way in which they were built or trained."""
-    runs = {cell: scores for cell, found in given.trained(task.name).items() if len(scores := tests(found)) > 1}
+    runs = {cell: tests(found) for cell, found in given.trained(task.name).items() if len(found) > 1 and not lost(found)}
     made = []
     for other in (cell for cell in runs if cell == alike(cell, baseline)) if given.catalogue.study.claims else ():
-        group = {cell.split(", ")[0]: (scores, scores) for cell, scores in runs.items() if alike(cell, baseline) == other}
+        group = {base(cell): (scores, scores) for cell, scores in runs.items() if alike(cell, baseline) == other}
         if len(group) > 1:
             made.append(claims.section(given, task, variants(group, baseline, 1.0, task.better), other.partition(", ")[2]))
     return made
@@ -59,7 +71,9 @@ def of(given: Asked, cell: str, baseline: str, tasks: list[TaskEntry]) -> Sectio
     said, rows = [], []
     for task in tasks:
         runs = given.trained(task.name)
-        if all(len(tests(runs.get(name, []))) > 1 for name in (cell, baseline)):
+        missing = [word for name in (cell, baseline) if (word := lost(runs.get(name, [])))]
+        said += [f"On {short(task)} nothing is compared: {'; '.join(missing)}."] if missing else []
+        if not missing and all(len(runs.get(name, [])) > 1 for name in (cell, baseline)):
             sentence, row = scores(cell, baseline, runs, task)
             sooner, reach = times(cell, baseline, runs, task)
             said += [sentence, sooner]
@@ -70,7 +84,7 @@ def of(given: Asked, cell: str, baseline: str, tasks: list[TaskEntry]) -> Sectio
         return None
     tables = [(["task", f"{cell} less {baseline}", "p", "verdict", "score waited for", f"median updates: {cell}", baseline], rows)] if rows else []
     tables += [(["shape", f"time of a step, {cell} / {baseline}", "engine"], [row for _, row in timed])] if timed else []
-    note = "Scores: Welch's test a task, at the largest training set. Updates: Kaplan and Meier's median, runs that never get there counted as unfinished. Time: each cell's step over that of torch.nn.LSTM's, taken in turn with it in one process; the interval of the quotient takes both at their worst."
+    note = f"{len(rows)} tasks and {len(timed)} shapes, each tested alone and not corrected for the others. Scores: Welch's test at p < 0.05, at the largest training set. Updates: Kaplan and Meier's median of when the score that is named was reached, runs that never get there counted as unfinished; apart where the intervals are. Time: each cell's step over that of torch.nn.LSTM's, taken in turn with it in one process; the interval of the quotient takes both at their worst."
     return Section(f"{cell} or {baseline}?", said, [], tables, note)
 
 

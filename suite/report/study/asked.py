@@ -11,7 +11,7 @@ from suite.names import parse_call
 from suite.report.catalogue import Catalogue, TaskEntry
 from suite.report.style import Look, shown
 from suite.runs import Run, SpeedSpec, TrainSpec
-from suite.stats import Interval
+from suite.stats import Interval, Welch
 
 CALLED = {"optimiser.lr": "rate", "units": "units", "input_noise": "input noise", "optimiser.momentum": "momentum", "cell": "variant"}
 
@@ -48,11 +48,19 @@ class Asked:
         """Tasks that differ in one argument alone, two or more together, each with its value, in order."""
         found: dict[str, list[tuple[Any, TaskEntry]]] = {}
         for task in self.tasks:
-            name, given = parse_call(task.name) if argument in task.name else (task.name, {})
-            if argument in given:
+            name, given = parsed(task.name)
+            if isinstance(given.get(argument), int | float):
                 rest = {key: value for key, value in given.items() if key != argument}
                 found.setdefault(f"{name} {sorted(rest.items())}", []).append((given[argument], task))
         return [sorted(group, key=lambda pair: pair[0]) for group in found.values() if len(group) > 1]
+
+
+def parsed(name: str) -> tuple[str, dict[str, Any]]:
+    """A task's name and arguments; an outsider's may not be a call."""
+    try:
+        return parse_call(name)
+    except ValueError:
+        return name, {}
 
 
 def asked(catalogue: Catalogue, runs: Sequence[Run], look: Look) -> Asked:
@@ -63,6 +71,26 @@ def asked(catalogue: Catalogue, runs: Sequence[Run], look: Look) -> Asked:
 def tests(runs: Sequence[Run]) -> list[float]:
     """The test scores that there are."""
     return [run.score.test for run in runs if run.score is not None and run.score.test is not None]
+
+
+def lost(runs: Sequence[Run]) -> str:
+    """What there is to say of runs without a score: a cell must not be judged by those of its runs that went well."""
+    missing = len(runs) - len(tests(runs))
+    return f"{missing} of {len(runs)} runs of {runs[0].spec.cell} have no score" if missing else ""
+
+
+def useful(value: float | None, task: TaskEntry) -> float:
+    """A score; that of the best constant answer where there is none, for the run diverged, or where it is worse: knowing less than nothing says no more."""
+    if value is None:
+        return task.chance
+    return min(value, task.chance) if task.better == "lower" else max(value, task.chance)
+
+
+def outcome(tested: Welch, task: TaskEntry) -> str:
+    """Better, worse, or tied at p < 0.05 after correction."""
+    if tested.adjusted >= 0.05:
+        return "tied"
+    return "better" if (tested.difference.center > 0) == (task.better == "higher") else "worse"
 
 
 def scored(interval: Interval, task: TaskEntry) -> str:

@@ -8,22 +8,23 @@ from itertools import pairwise
 from suite.report.catalogue import ClaimEntry, TaskEntry
 from suite.report.section import Section
 from suite.report.study import settings
-from suite.report.study.asked import CALLED, Asked, differing
+from suite.report.study.asked import CALLED, Asked, differing, outcome, short
 from suite.report.summary import listed
 from suite.stats import Fanova, Importance, Welch
 
-HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told from these runs"
+HOLDS, FAILS, SILENT, OPEN = "holds here", "does not hold here", "is not contradicted here", "cannot be told from these runs"
+FIT = 0.3  # share of the variance of unseen trials that a forest must explain before its shares are read
 MINOR = 0.1  # share of the variance below which a setting hardly matters
 
 
 def section(given: Asked, task: TaskEntry, tested: Mapping[str, Welch], way: str = "") -> Section:
     """Every claim of the study against one task; `way` is how the cells were built or trained, where they were in several."""
     found = settings.forest(given, task) if given.catalogue.searched else None
-    judged = [(claim, *judge(claim, given, task, tested, found)) for claim in given.catalogue.study.claims]
+    judged = [(claim, *judge(claim, given, task, tested, found)) for claim in given.catalogue.study.claims if not claim.tasks or short(task) in claim.tasks]
     rows = [[claim.says, claim.mark, measured, verdict] for claim, measured, verdict in judged]
-    counts = {word: sum(verdict == word for *_, verdict in judged) for word in (HOLDS, FAILS, OPEN)}
-    said = [f"Of {len(judged)} claims {counts[HOLDS]} hold here, {counts[FAILS]} do not, and {counts[OPEN]} cannot be told from these runs."]
-    note = "Mark: how sure it is that the paper says so (seen: read in its text; known, unsure: from memory). That cells are tied confirms no claim of equality: the interval says how much they may differ."
+    counts = {word: sum(verdict == word for *_, verdict in judged) for word in (HOLDS, FAILS, SILENT, OPEN)}
+    said = [f"Of {len(judged)} claims {counts[HOLDS]} hold here, {counts[FAILS]} do not, {counts[SILENT]} are not contradicted, and {counts[OPEN]} cannot be told from these runs."]
+    note = "Mark: how sure it is that the paper says so (seen: read in its text; known, unsure: from memory). Shares of variance are judged by how far the trees of the forest differ. That cells are tied confirms no claim of equality: the interval says how much they may differ."
     return Section(f"What the paper says, and what was measured on {task.label}{way and f', {way}'}", said, [], [(["claim", "mark", "measured", "verdict"], rows)], note)
 
 
@@ -33,19 +34,14 @@ def judge(claim: ClaimEntry, given: Asked, task: TaskEntry, tested: Mapping[str,
         cells = list(tested) if claim.kind == "none better" else [cell for cell in claim.of if cell in tested]
         missing = [cell for cell in claim.of if cell not in tested]
         if missing or not cells:
-            return f"{listed(missing or list(claim.of))} not among the cells that were run", OPEN
+            return f"{listed(missing or list(claim.of))} with too few runs that came to a score", OPEN
         words = "; ".join(f"{cell}: {differing(tested[cell].difference, task)}, p = {tested[cell].adjusted:.2g}" for cell in cells)
         return (most(cells, tested, task) if claim.kind == "none better" else words), CELLS[claim.kind]([outcome(tested[cell], task) for cell in cells])
     if found is None:
         return "too few trials for a forest", OPEN
+    if found.fit < FIT:
+        return f"the forest explains {100 * found.fit:.0f} % of the variance of unseen trials, n = {found.n}: too little to read its shares", OPEN
     return SETTINGS[claim.kind](claim, given, task, found)
-
-
-def outcome(tested: Welch, task: TaskEntry) -> str:
-    """Better, worse or tied."""
-    if tested.adjusted >= 0.05:
-        return "tied"
-    return "better" if (tested.difference.center > 0) == (task.better == "higher") else "worse"
 
 
 def most(cells: list[str], tested: Mapping[str, Welch], task: TaskEntry) -> str:
@@ -56,7 +52,7 @@ def most(cells: list[str], tested: Mapping[str, Welch], task: TaskEntry) -> str:
 
 
 CELLS: dict[str, Callable[[list[str]], str]] = {
-    "none better": lambda outcomes: FAILS if "better" in outcomes else HOLDS,
+    "none better": lambda outcomes: FAILS if "better" in outcomes else SILENT,
     "worse": lambda outcomes: HOLDS if set(outcomes) == {"worse"} else FAILS if "better" in outcomes else OPEN,
     "alike": lambda outcomes: OPEN if set(outcomes) == {"tied"} else FAILS,
 }

@@ -36,7 +36,7 @@ def of(given: Asked, argument: str, group: list[tuple[Any, TaskEntry]]) -> Secti
     said = [f"{cell} {worded(each, list(sweep[cell]), f'{short(task)} at {argument}')}." for cell, each in found.items()]
     said += [f"{cell}: not every {argument} up to its hardest has the same seeds with a result, so no critical one is given." for cell in sweep if cell not in found]
     rows = [[cell, *(counted(sweep[cell].get(value)) for value in values), bracket(found[cell]) if cell in found else "–"] for cell in sweep]
-    note = "Solved: on validation, within the updates that a run had. Critical: the largest that at least half of the seeds solve, of those tried; its interval is from resampling seeds and holds the true one in 98 to 99 % of experiments, for the values tried are few."
+    note = "Solved: on validation, within the updates that a run had. Critical: the largest that at least half of the seeds solve, of those tried; shares that rise with difficulty are evened out (isotonic fit), for a harder task is not solved more often. Its interval is from resampling seeds, given the rates that were chosen; without a choice it holds the true one in 98 to 99 % of experiments, for the values tried are few."
     title = f"Critical {argument} of {short(task)}"
     return Section(title, said, [drawn(given, task, argument, sweep, values)], [(["cell", *(f"{argument} {value}" for value in values), "critical [interval], n"], rows)], note)
 
@@ -66,7 +66,7 @@ def worded(found: Critical, tried: list[Any], task: str) -> str:
         return f"solves {task} {min(tried):g}, the easiest tried, with fewer than half of its seeds: critical is none {interval}"
     if found.center == max(tried):
         return f"solves {task} {found.center:g}, the hardest tried, with at least half of its seeds: critical is {found.center:g} or more {interval}"
-    return f"solves {task} {found.center:g} with at least half of its seeds, and nothing harder: critical is {found.center:g} {interval}"
+    return f"solves {task} {found.center:g} with at least half of its seeds, and harder ones with fewer: critical is {found.center:g} {interval}"
 
 
 def bracket(found: Critical) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -13,17 +13,17 @@ from suite.report.catalogue import TaskEntry
 from suite.report.exhibit import slug
 from suite.report.section import Section
 from suite.report.study import claims
-from suite.report.study.asked import Asked, differing, scored
-from suite.report.style import FAINT, INK, SETTINGS, Look, svg
+from suite.report.study.asked import Asked, differing, outcome, scored, useful
+from suite.report.style import FAINT, INK, SETTINGS, Look, shown, svg
 from suite.report.summary import listed
 from suite.runs import Run
 from suite.stats import Interval, Welch, best_of, best_share, mean_interval, variants
 
-QUARTER = 0.25
+QUARTER, TENTH, MANY = 0.25, 0.1, 100  # the paper's tenth, where that is as many trials as it takes
 
 
 class Trials(NamedTuple):
-    """One variant: validation and test score of each trial that has them, and how many have not; `kept` are the test scores of its best quarter."""
+    """One variant: validation and test score of each trial, those of the best constant answer for one that diverged, of which there are `without`; `kept` are the test scores of its best share."""
 
     validation: list[float]
     test: list[float]
@@ -50,13 +50,13 @@ def of(given: Asked, task: TaskEntry) -> list[Section]:
 
 
 def trials(runs: list[Run], task: TaskEntry) -> Trials | None:
-    """A variant's trials; None where fewer than two came to a score. The quarter is of all trials: one that diverged is no reason to look at fewer."""
-    pairs = [(run.score.validation, run.score.test) for run in runs if run.score is not None and run.score.validation is not None and run.score.test is not None]
-    if len(pairs) < 2:
+    """A variant's trials; None for fewer than two. One that diverged cost as much as the others: it counts as knowing nothing."""
+    if len(runs) < 2:
         return None
-    validation, test = ([pair[k] for pair in pairs] for k in (0, 1))
-    share = min(1.0, max(2, math.ceil(QUARTER * len(runs))) / len(pairs))
-    return Trials(validation, test, len(runs) - len(pairs), list(best_share(validation, test, share, task.better)))
+    scores = [(run.score.validation, run.score.test) if run.score is not None and run.score.test is not None else (None, None) for run in runs]
+    validation, test = ([useful(pair[k], task) for pair in scores] for k in (0, 1))
+    share = TENTH if len(runs) >= MANY else max(2, math.ceil(QUARTER * len(runs))) / len(runs)
+    return Trials(validation, test, sum(pair[1] is None for pair in scores), list(best_share(validation, test, share, task.better)))
 
 
 def compared(found: dict[str, Trials], baseline: str, task: TaskEntry) -> dict[str, Welch]:
@@ -64,29 +64,26 @@ def compared(found: dict[str, Trials], baseline: str, task: TaskEntry) -> dict[s
     return variants({cell: (each.kept, each.kept) for cell, each in found.items()}, baseline, 1.0, task.better)
 
 
-def verdict(tested: Welch, task: TaskEntry) -> str:
-    """Better, worse, or tied at p < 0.05 after correction."""
-    if tested.adjusted >= 0.05:
-        return "tied"
-    return "better" if (tested.difference.center > 0) == (task.better == "higher") else "worse"
-
-
 def ranked(given: Asked, task: TaskEntry, found: dict[str, Trials], tested: dict[str, Welch]) -> Section:
     """The ranking of the best quarters."""
     baseline = given.catalogue.study.baseline
     means = {cell: interval for cell, each in found.items() if (interval := mean_interval(each.kept))}
     order = sorted(means, key=lambda cell: means[cell].center, reverse=task.better == "higher")
-    apart = {word: [cell for cell in order if cell != baseline and verdict(tested[cell], task) == word] for word in ("better", "worse", "tied")}
-    n = len(found[baseline].test) + found[baseline].without
-    said = [f"{listed(cells)} {'is' if len(cells) == 1 else 'are'} {word} than {baseline}." for word in ("better", "worse") if (cells := apart[word])]
-    said += [f"{listed(apart['tied'])} {'is' if len(apart['tied']) == 1 else 'are'} tied with {baseline}: so few trials do not separate them."] if apart["tied"] else []
+    apart = {word: [cell for cell in order if cell != baseline and outcome(tested[cell], task) == word] for word in ("better", "worse", "tied")}
+    n, kept = len(found[baseline].test), len(found[baseline].kept)
+    said = [f"{cell} is {word} than {baseline}: {differing(tested[cell].difference, task)}, p = {tested[cell].adjusted:.2g}." for word in ("better", "worse") for cell in apart[word]]
+    said += [f"{listed(apart['tied'])} {'is' if len(apart['tied']) == 1 else 'are'} tied with {baseline}: n = {kept} kept trials of each do not separate them."] if apart["tied"] else []
     rows = [
-        [cell, f"{len(found[cell].test)} of {len(found[cell].test) + found[cell].without}", scored(means[cell], task), *(("–", "–", "baseline") if cell == baseline else (differing(tested[cell].difference, task), f"{tested[cell].adjusted:.2g}", verdict(tested[cell], task)))]
+        [cell, f"{len(found[cell].test) - found[cell].without} of {len(found[cell].test)}", scored(means[cell], task), *(("–", "–", "baseline") if cell == baseline else (differing(tested[cell].difference, task), f"{tested[cell].adjusted:.2g}", outcome(tested[cell], task)))]
         for cell in order
     ]
-    headings = ["variant", "trials with a score", f"best quarter: test {task.measure}", f"less {baseline}", "p, corrected", "verdict"]
-    note = f"Best quarter of {n} trials by validation, mean with Student's interval; Welch's test against {baseline}, Bonferroni's correction for {len(tested)} comparisons. The trials were chosen, so the figures tell of tuned networks. {task.better.capitalize()} is better; what is worse than chance is not drawn."
-    return Section(f"The best quarter of each variant on {task.label}", said, [strips(task, found, means, order, given.look)], [(headings, rows)], note)
+    headings = ["variant", "trials with a score", f"best {kept} trials: test {task.measure}", f"less {baseline}", "p, corrected", "verdict"]
+    note = (
+        f"The best {kept} of {n} trials by validation (the paper keeps a tenth; a quarter where that would be too few), mean with Student's interval; Welch's test against {baseline}, Bonferroni's correction for {len(tested)} comparisons, which the paper does not make. "
+        "The best trials of a search are no sample, so p is a convention and no error rate. Every variant has the same trials, which the test does not make use of. "
+        f"{task.better.capitalize()} is better; a trial that diverged, or is worse than chance, counts as chance ({shown(task.chance, task.measure)})."
+    )
+    return Section(f"The best trials of each variant on {task.label}", said, [strips(task, found, means, order, given.look)], [(headings, rows)], note)
 
 
 def strips(task: TaskEntry, found: dict[str, Trials], means: dict[str, Interval], order: list[str], look: Look) -> str:
@@ -102,23 +99,13 @@ def strips(task: TaskEntry, found: dict[str, Trials], means: dict[str, Interval]
             axes.plot([means[cell].center], [row - 0.17], marker="|", color=colour, markersize=10, markeredgewidth=2)
         values = [value for cell in order for value in found[cell].test]
         low, high = min(values), max(values)
-        room = 0.05 * abs(task.chance - (low if task.better == "lower" else high))
-        axes.set_xlim(*((low - room, min(high, task.chance) + room) if task.better == "lower" else (max(low, task.chance) - room, high + room)))
+        room = 0.05 * (high - low) or 1.0
+        axes.set_xlim(low - room, high + room)
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(len(order) - 0.5, -0.5)
         axes.set(xlabel=f"test {task.measure}", ylabel="")
-    words = "; ".join(f"{cell}: best quarter {scored(means[cell], task)}" for cell in order)
-    return svg(figure, f"quarter-{slug(task.name)}", f"Every trial of each variant on {task.label}; full marks: the best quarter by validation; bar: their mean and its 95 % interval", words)
-
-
-def seen(axes: Any, intervals: list[Interval], task: TaskEntry) -> None:
-    """The axis from the best score to chance: what is worse than that needs no room."""
-    best = min(i.low for i in intervals) if task.better == "lower" else max(i.high for i in intervals)
-    room = 0.04 * (task.chance - best)
-    worst = max(i.high for i in intervals) if task.better == "lower" else min(i.low for i in intervals)
-    beyond = worst > task.chance if task.better == "lower" else worst < task.chance
-    ends = sorted((best - room, (task.chance if beyond else worst) + room))
-    axes.set_ylim(*ends)
+    words = "; ".join(f"{cell}: {scored(means[cell], task)}" for cell in order)
+    return svg(figure, f"quarter-{slug(task.name)}", f"Every trial of each variant on {task.label}; full marks: the best by validation; bar: their mean and its 95 % interval", words)
 
 
 def expected(given: Asked, task: TaskEntry, found: dict[str, Trials]) -> Section:
@@ -139,15 +126,16 @@ def expected(given: Asked, task: TaskEntry, found: dict[str, Trials]) -> Section
         for axes in panels[len(cells) :]:
             axes.set_axis_off()
         figure.supxlabel("trials searched", fontsize=9)
-        seen(panels[0], [each.score for curve in curves.values() for each in curve], task)
         figure.supylabel(f"test {task.measure}", fontsize=9)
-    last = {cell: curve[-1] for cell, curve in curves.items()}
     words = "; ".join(f"{cell}: best of 1 {scored(curve[0].score, task)}, of {curve[-1].k} {scored(curve[-1].score, task)}" for cell, curve in curves.items())
     drawn = svg(figure, f"best-of-{slug(task.name)}", f"Expected test score of the trial that is best on validation among k, on {task.label}; dotted with a grey band: {baseline}", words)
     places = sorted({k for curve in curves.values() for k in (1, 3, curve[-1].k // 2, curve[-1].k) if 1 <= k <= curve[-1].k})
     rows = [[cell, *(scored(at.score, task) if (at := next((e for e in curve if e.k == k), None)) else "–" for k in places)] for cell, curve in curves.items()]
-    overlapping = [cell for cell in cells if last[cell].score.overlaps(last[baseline].score)]
-    said = [f"With all trials searched, the intervals of {listed(overlapping)} overlap that of {baseline}: tied."] if overlapping else []
-    said += [f"Apart from {baseline} {'is' if len(cells) - len(overlapping) == 1 else 'are'} {listed([c for c in cells if c not in overlapping])}."] if len(overlapping) < len(cells) else []
-    note = "Exact expectation over all subsets of k of the trials; bands: 95 % over resampled trials, too narrow beyond about a tenth of them."
+    fair = max(1, min(len(each.test) for each in found.values()) // 10)  # beyond, intervals are too narrow to conclude from
+    fairly = {cell: next(e for e in curve if e.k == fair).score for cell, curve in curves.items()}
+    apart = [cell for cell in cells if not fairly[cell].overlaps(fairly[baseline])]
+    tied = [cell for cell in cells if cell not in apart]
+    said = [f"At k = {fair}, up to where intervals hold, {listed(tied)} {'is' if len(tied) == 1 else 'are'} tied with {baseline} ({scored(fairly[baseline], task)})."] if tied else []
+    said += [f"At k = {fair} {cell} is apart from {baseline}: {scored(fairly[cell], task)} beside {scored(fairly[baseline], task)}." for cell in apart]
+    note = "Exact expectation over all subsets of k of the trials. Bands and brackets: 95 % of resampled trials; they hold up to about a tenth of the trials and are too narrow beyond (the largest of a resample is never beyond the largest there is), so nothing is concluded from them there."
     return Section(f"What k trials find on {task.label}", said, [drawn], [(["variant", *(f"best of {k}" for k in places)], rows)], note)

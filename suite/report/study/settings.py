@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
@@ -14,9 +13,9 @@ from matplotlib.figure import Figure
 from suite.report.catalogue import TaskEntry
 from suite.report.exhibit import slug
 from suite.report.section import Section
-from suite.report.study.asked import CALLED, Asked
+from suite.report.study.asked import CALLED, Asked, parsed, useful
 from suite.report.style import INK, SETTINGS, shown, svg
-from suite.runs import Run, TrainSpec
+from suite.runs import Run
 from suite.stats import Fanova, Importance, Interval, fanova, mean_interval
 
 POINTS = 25  # of a curve over a setting
@@ -32,7 +31,10 @@ def sections(given: Asked) -> list[Section]:
 
 
 def value(run: Run, path: str) -> Any:
-    """A setting of a run."""
+    """A setting of a run; of `cell.drop` and `task.length` the argument of the call."""
+    first, _, rest = path.partition(".")
+    if first in ("cell", "task") and rest:
+        return parsed(getattr(run.spec, first).partition(", ")[0] if first == "cell" else run.spec.task)[1].get(rest)  # type: ignore[union-attr]
     found: Any = run.spec
     for name in path.split("."):
         found = getattr(found, name)
@@ -40,8 +42,8 @@ def value(run: Run, path: str) -> Any:
 
 
 def pooled(given: Asked, task: TaskEntry) -> list[Run]:
-    """All trials of all variants with a finite test score."""
-    return [run for runs in given.trained(task.name).values() for run in runs if run.score is not None and run.score.test is not None]
+    """All trials of all variants that ended, those that diverged too."""
+    return [run for runs in given.trained(task.name).values() for run in runs if run.done]
 
 
 def forest(given: Asked, task: TaskEntry) -> Fanova | None:
@@ -77,15 +79,14 @@ def of(given: Asked, task: TaskEntry) -> Section | None:
     shares = found.shares()
     alone = [each for each in shares if len(each.parameters) == 1]
     first = alone[0]
-    said = [f"Of the variance of the test score over the searched ranges, {named(first)} alone accounts for {percents(first)}."]
-    said += ["Then " + ", ".join(f"{named(each)} {percents(each)}" for each in alone[1:]) + "."]
+    said = [f"Of the variance of the test score over the searched ranges, {named(first)} alone accounts for {percents(first)}, " + ", ".join(f"{named(each)} for {percents(each)}" for each in alone[1:]) + f" (n = {found.n} trials)."]
     rows = [[named(each), percents(each), str(each.n)] for each in shares[:10]]
     weak = "" if found.fit > 0.3 else " It explains little, so these shares mean little."
     note = (
         f"Functional analysis of variance over a random forest fitted to n = {found.n} trials of all variants together; in brackets how far its trees differ, which is no confidence interval. A score worse than chance ({shown(task.chance, task.measure)}) counts as chance. "
         f"The forest explains {100 * found.fit:.0f} % of the variance of trials it has not seen.{weak}"
     )
-    return Section(f"Which settings matter on {task.label}", said, [curves(given, task, found)], [(["setting, or two together beyond each alone", "share of the variance", "n"], rows)], note)
+    return Section(f"Which settings matter on {task.label}", said, [curves(given, task, found)] if continuous(given) else [], [(["setting, or two together beyond each alone", "share of the variance", "n"], rows)], note)
 
 
 def named(each: Importance) -> str:
@@ -98,11 +99,15 @@ def percents(each: Importance) -> str:
     return f"{100 * each.share:.0f} % [{100 * each.low:.0f}, {100 * each.high:.0f}]"
 
 
+def continuous(given: Asked) -> list[str]:
+    """The settings that were drawn from a range."""
+    return [path for path, entry in given.catalogue.searched.items() if entry.kind != "choice"]
+
+
 def curves(given: Asked, task: TaskEntry, found: Fanova) -> str:
     """Every trial as a mark over each setting, and the score to expect at its values."""
     space, runs = given.catalogue.searched, pooled(given, task)
-    paths = [path for path, entry in space.items() if entry.kind != "choice"]
-    said = []
+    paths, said = continuous(given), []
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(2.1 * len(paths) + 0.4, 2.7), layout="constrained")
         panels = figure.subplots(1, len(paths), sharey=True, squeeze=False)[0]
@@ -133,14 +138,9 @@ def decades(axes: Any, at: Sequence[float]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def score(run: Run) -> float:
-    """A test score that is there."""
-    return run.score.test if run.score is not None and run.score.test is not None else math.nan
-
-
-def useful(value: float, task: TaskEntry) -> float:
-    """A score, that of the best constant answer where it is worse: how much worse a network is than knowing nothing says nothing of a setting."""
-    return min(value, task.chance) if task.better == "lower" else max(value, task.chance)
+def score(run: Run) -> float | None:
+    """A test score, if there is one."""
+    return run.score.test if run.score is not None else None
 
 
 def grid(kind: str, values: Sequence[Any]) -> list[float]:
@@ -156,16 +156,17 @@ def marginal(found: Fanova, path: str, entry: Any) -> tuple[Interval, Interval]:
 
 
 def projected(given: Asked) -> list[Section]:
-    """How long all trials of the source would take here, from those that were run."""
-    total = given.catalogue.study.trials
-    runs = [run for run in given.runs if isinstance(run.spec, TrainSpec) and run.costs.seconds is not None and run.done]
-    each = mean_interval([run.costs.seconds for run in runs if run.costs.seconds is not None]) if len(runs) > 1 else None
-    if not total or each is None:
-        return []
-    hours = {name: total * getattr(each, name) / 3600 for name in ("center", "low", "high")}
-    spent = sum(run.costs.seconds or 0.0 for run in runs) / 3600
-    said = [f"The {len(runs)} trials took {spent:.2f} hours of one core; all {total:,} of the source would take {hours['center']:.1f} [{max(hours['low'], 0):.1f}, {hours['high']:.1f}] (from the mean of n = {each.n} trials, Student's interval)."]
-    return [Section("What the whole search would take", said, note="Seconds are wall time of each trial on one core of the machine named under Machine, with whatever else it was doing.")]
+    """How long all trials of the source would take here, task by task, from those that were run."""
+    total, said = given.catalogue.study.trials, []
+    for task in given.tasks if total else ():
+        runs = [run for run in pooled(given, task) if run.costs.seconds is not None]
+        spent = [(run.costs.seconds or 0.0) / run.where.replicas for run in runs]  # runs that train as one model share its time
+        each = mean_interval(spent)
+        if each:
+            low, center, high = (total * max(seconds, 0.0) / 3600 for seconds in (each.low, each.center, each.high))
+            said.append(f"On {task.label} {len(runs)} trials took {sum(spent) / 3600:.2f} hours of one core; all {total:,} of the source would take {center:.1f} [{low:.1f}, {high:.1f}] (Student's interval of the mean of n = {each.n} trials).")
+    note = "Seconds are wall time of each trial on one core of the machine named under Machine, with whatever else that was doing."
+    return [Section("What the whole search would take", said, note=note)] if said else []
 
 
 def by_names(found: Fanova) -> Mapping[tuple[str, ...], Importance]:
