@@ -59,6 +59,7 @@ PLAIN = Options()
 def render(folder: Path, options: Options = PLAIN, out: Path | None = None) -> Path:
     """Write the site of the records and the catalogue in a folder, and `speed.csv` if anything was timed; return the path of `index.html`."""
     out = out or folder
+    read_catalogue(folder)  # a folder that has none is a mistake, and one sentence
     options.told("reading records")
     found = gathered(folder)._replace(history=options.history)
     if any(isinstance(run.spec, SpeedSpec) for run in found.runs):
