@@ -187,7 +187,7 @@ def test_what_cannot_run_here_is_no_failure(carrousel, tmp_path, monkeypatch, fr
     assert status == 0
     assert run.status.startswith("refused: mnist is not here: CARROUSEL_DATA names no folder with ylecun/mnist")
     assert out.splitlines()[-1] == str(tmp_path / "out" / "index.html")
-    assert "mnist is not here" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "mnist is not here" in (tmp_path / "out" / "not-run.html").read_text(encoding="utf-8")
 
 
 def test_an_interrupt_has_status_130(carrousel, tmp_path, monkeypatch):
@@ -205,7 +205,7 @@ def test_a_run_that_failed_has_status_1(carrousel, tmp_path, monkeypatch):
     from suite.launch import run as launch
     from suite.launch.local import Job
 
-    monkeypatch.setattr(launch, "training", lambda group, out, save_weights: Job("sleep", {"seconds": -1, "checkpoint": out / "none"}, group))
+    monkeypatch.setattr(launch, "training", lambda group, *more: Job("sleep", {"seconds": -1, "checkpoint": more[0] / "none"}, group))
     status, out, err = carrousel(*SHORT, "--out", tmp_path)
     assert status == 1
     assert "failed: ValueError: sleep length must be non-negative" in err
