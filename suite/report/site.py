@@ -59,17 +59,16 @@ PLAIN = Options()
 def render(folder: Path, options: Options = PLAIN, out: Path | None = None) -> Path:
     """Write the site of the records and the catalogue in a folder, and `speed.csv` if anything was timed; return the path of `index.html`."""
     out = out or folder
-    read_catalogue(folder)  # a folder that has none is a mistake, and one sentence
-    options.told("reading records")
-    found = gathered(folder)._replace(history=options.history)
+    found = gathered(folder, options.told)._replace(history=options.history)
     if any(isinstance(run.spec, SpeedSpec) for run in found.runs):
         replace(out / "speed.csv", table(found.runs))
     return write(found, out, options)
 
 
-def gathered(folder: Path) -> Found:
+def gathered(folder: Path, told: Callable[[str], None] = lambda _: None) -> Found:
     """What a folder holds: the records of its command that count, and a sentence for what is passed over."""
     catalogue = read_catalogue(folder)
+    told("reading records")
     runs, skipped = records(folder)
     wanted = None if catalogue.runs is None else set(catalogue.runs)
     shown_runs = [run for run, file in runs if wanted is None or {file, run.file} & wanted]
