@@ -181,7 +181,7 @@ def test_a_page_is_made_again_from_published_records(tmp_path, root):
     again = (tmp_path / "records.jsonl").read_text().splitlines()
     assert len(again) == len(lines)
     assert {json.loads(line)["id"] for line in again} == {read(line).id for line in lines}
-    assert "other records of this folder" not in (tmp_path / "index.html").read_text()
+    assert "other records of this folder" not in (tmp_path / "not-run.html").read_text()
 
 
 def test_published_records_of_the_first_schema_are_still_read(root):

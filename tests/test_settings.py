@@ -92,7 +92,7 @@ def test_an_experiment_with_all_of_it_runs_is_found_again_and_its_weights_are_re
     assert (again.missing, len(again.found)) == (0, 2)
     network, _ = suite.load(tmp_path / "weights" / f"{runs[0].id}.safetensors")
     assert network == network_of(runs[0].spec, 1, 2)
-    page = (tmp_path / "index.html").read_text()
+    (page,) = (path.read_text() for path in tmp_path.glob("task-*.html"))
     assert "bidirectional" in page
     assert "init orthogonal+keep" in page
 

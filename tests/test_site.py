@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -15,7 +16,7 @@ from suite.report.flow import FILE
 from suite.report.site import SECTIONS, Options, render
 from suite.runs import Costs, Run, Score, SpeedSpec, Timing, TrainSpec, where
 from suite.runs.run import Point
-from suite.runs.store import Store
+from suite.runs.store import Store, write_lines
 
 sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
 
@@ -286,3 +287,15 @@ def test_vendored_libraries_are_what_they_say():
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == about["sha256"]
             assert about["version"]
             assert about["licence"]
+
+
+@pytest.mark.exhaustive
+def test_no_page_of_five_thousand_runs_takes_more_than_five_megabytes(tmp_path):
+    cells, names = [f"cell{k}" for k in range(10)], [f"task{k}" for k in range(20)]
+    runs = [trained(cell, seed, name) for name in names for cell in cells for seed in range(25)]
+    write_lines(tmp_path / "records.jsonl", runs)
+    (tmp_path / "catalogue.json").write_text(json.dumps({"experiment": "e", "question": "?", "command": "c", "cells": [], "tasks": [task(name) for name in names]}))
+    folder = render(tmp_path).parent
+    for path in folder.glob("*.html"):
+        linked = {folder / link for link in re.findall(r'(?:src|href)="((?:assets|data)/[^"]+)"', path.read_text())}
+        assert path.stat().st_size + sum(file.stat().st_size for file in linked) <= 5_000_000, path
