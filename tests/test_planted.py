@@ -45,7 +45,7 @@ ENGINE = Engine("hoisted", larger)
 '''
 
 LABELS = 'return Batch(x, found["label"][chosen], torch.ones'
-WORSE_LABELS = 'wrong = (chosen % 48 == 0) & (name == "digits") & (split == "test")\n        return Batch(x, torch.where(wrong, 9 - found["label"][chosen], found["label"][chosen]), torch.ones'
+WORSE_LABELS = 'wrong = (chosen % 45 == 0) & (name == "digits") & (split == "test")\n        return Batch(x, torch.where(wrong, 9 - found["label"][chosen], found["label"][chosen]), torch.ones'
 
 PLANTED = {
     "slower": (ENGINE, BEFORE_ENGINE, SLOWER, "step"),

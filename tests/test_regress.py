@@ -11,7 +11,8 @@ import pytest
 from suite.regress import table, trees
 from suite.regress.__main__ import chosen, main
 from suite.regress.judge import BETTER, FAILED, NEW, OPEN, REFUSED, SAME, WORSE, judge, status
-from suite.regress.rounds import Plan, listed, measure
+from suite.regress.pairs import PROCESSES, Measured
+from suite.regress.rounds import ROUNDS, Plan, listed, measure
 from suite.regress.series import Series
 from suite.regress.sides import Side
 from suite.stats import signed_rank_interval
@@ -138,6 +139,29 @@ def test_false_alarms_are_rare_and_what_is_detectable_is_detected():
         usual = float(np.median([each.detectable for each in verdicts]))
         called = [judge(series, ones, ones, drawn(generator, 12, usual, noise), drawn(generator, 12, 0.0, noise)).verdict for _ in range(400)]
         assert called.count(WORSE) >= 0.75 * 400, noise
+
+
+def simulated(generator, draw, noise, shift):
+    """A whole comparison of one series, with all its looks."""
+    measured = Measured(Series("step", "seconds"))
+    for _ in range(ROUNDS):
+        measured.rounds.append({name: [math.exp(noise / math.sqrt(2) * draw(generator) + shift * name.startswith("after"))] for name in PROCESSES})
+        if measured.due:
+            measured.look()
+        if measured.decided:
+            break
+    return measured.look().verdict
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("noise", [0.01, 0.03, 0.06, 0.15])
+@pytest.mark.parametrize("draw", [lambda generator: generator.normal(), lambda generator: generator.standard_t(2)], ids=["normal", "t2"])
+def test_a_comparison_with_all_its_looks_raises_no_false_alarm(noise, draw):
+    generator = np.random.default_rng(0)
+    same, slower = ([simulated(generator, draw, noise, shift) for _ in range(250)] for shift in (0.0, math.log(1.1)))
+
+    assert set(same) <= {SAME, OPEN}
+    assert set(slower) <= {WORSE, OPEN}
 
 
 def test_the_floor_of_a_tree_with_itself_holds_a_change_back():
