@@ -48,7 +48,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, doctests and documentation examples, two workers with one thread each."""
-    install(session, "test")
+    install(session, "test", "docs")
     workers = str(min(os.cpu_count() or 1, 4))
     session.run("pytest", "-q", "-n", workers, "--dist", "worksteal", *session.posargs, env=ONE_THREAD)
 

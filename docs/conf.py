@@ -16,6 +16,8 @@ html_theme = "furo"
 html_title = "Carrousel"
 exclude_patterns = ["_build"]
 html_static_path = ["_static"]
+html_show_sourcelink = False
+html_copy_source = False
 html_css_files = ["figures.css"]
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
@@ -69,7 +71,26 @@ def catalogue(app, name, source):  # noqa: ANN001, ANN201
     source[0] = re.sub(r"\{\{(\w+) ?([\w-]*)\}\}", lambda mark: made[mark[1]](*[mark[2]] * bool(mark[2])), source[0])
 
 
+ACCESS = {  # what the theme leaves out for those who use a keyboard or a reader
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages">',
+    '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
+
+
+def accessible(app, failed):  # noqa: ANN001, ANN201
+    """Every page that was written, mended."""
+    for page in [] if failed or app.builder.format != "html" else Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        mended = re.sub("|".join(map(re.escape, ACCESS)), lambda found: ACCESS[found[0]], text)
+        if mended != text:
+            page.write_text(mended, encoding="utf-8")
+
+
 def setup(app):  # noqa: ANN001, ANN201
     """Register the hooks."""
     app.connect("source-read", catalogue)
     app.connect("autodoc-process-docstring", bullets)
+    app.connect("build-finished", accessible)

@@ -9,7 +9,7 @@ import pytest
 from suite.runs.sources import gather
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "reports" / "published"
-FOLDERS = sorted(path.name for path in PUBLISHED.iterdir() if path.is_dir())
+FOLDERS = sorted(path.name for path in PUBLISHED.iterdir() if path.is_dir() and path.name != "assets")  # those are what pages share
 PARTS = ("index.html", "catalogue.json", "records.jsonl")
 LARGEST = 10_000_000
 PRIVATE = re.compile(r"/(?:home|Users|root)/|[A-Za-z]:\\\\|@[\w-]+\.\w")

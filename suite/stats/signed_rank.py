@@ -1,4 +1,4 @@
-"""The typical difference of pairs and its interval from signed ranks (Wilcoxon 1945, Hodges and Lehmann 1963)."""
+"""The typical difference of pairs and its interval from signed ranks (Wilcoxon 1945, Hodges & Lehmann 1963)."""
 
 from __future__ import annotations
 
