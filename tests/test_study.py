@@ -163,7 +163,7 @@ def test_time_of_a_step_is_a_quotient_of_ratios_taken_in_turn():
     def timed(cell, ratio):
         spec = SpeedSpec(cell=cell, engine="scan")
         timing = Timing(median=ratio, low=0.9 * ratio, high=1.1 * ratio, n=7)
-        costs = Costs(step=timing, ratios=(Ratio(against="lstm", step=timing, forward=timing, seconds=timing),))
+        costs = Costs(step=timing, ratios=(Ratio(against="torch.nn.LSTM", step=timing, forward=timing, seconds=timing),))
         return Run(id=spec.id, spec=spec, status="done", costs=costs, where=HERE)
 
     found = told([timed("lstm", 1.0), timed("gru", 2.0)], [], study={"baseline": "lstm"})["gru or lstm?"]
@@ -265,3 +265,12 @@ def test_claims_without_a_search_are_held_against_seeds_a_section_for_each_way_o
         rows = found[f"What the paper says, and what was measured on t, rate {rate}"].tables[0][1]
         assert [row[3] for row in rows] == ["cannot be told from these runs", "holds here"]
         assert f"gru1, rate {rate} or gru-cho, rate {rate}?" in found
+
+
+def test_time_to_a_score_is_updates_times_the_step_at_the_shape_of_the_runs():
+    step = Timing(median=0.5, low=0.4, high=0.6, n=7)
+    spec = SpeedSpec(cell="gru", engine="scan", batch=32, units=32, inputs=3)
+    timed = [Run(id=s.id, spec=s, status="done", costs=Costs(step=step), where=HERE) for s in (spec, spec.model_copy(update={"cell": "lstm"}))]
+    runs = [run(cell, seed, 0.95, curve=[(10, 0.2), (20, 0.95)]) for cell in ("lstm", "gru") for seed in range(8)]
+    found = told([*runs, *timed], [task("t").model_copy(update={"inputs": 3})], study={"baseline": "lstm"})["gru or lstm?"]
+    assert "In time of training steps on t: gru 10 s [8, 12], n = 8 runs and 7 timings, lstm 10 s [8, 12], n = 8 runs and 7 timings." in found.sentences

@@ -8,11 +8,10 @@ from suite.report.catalogue import TaskEntry
 from suite.report.section import Section
 from suite.report.study import claims
 from suite.report.study.asked import Asked, differing, lost, short, tests
+from suite.report.timings import LSTM
 from suite.runs import Run, Timing
 from suite.stats import Interval, reaching, updates_to, variants, verdicts
 from suite.stats.reaching import Median
-
-LSTM = "lstm"
 
 
 def sections(given: Asked) -> list[Section]:
@@ -75,8 +74,8 @@ def of(given: Asked, cell: str, baseline: str, tasks: list[TaskEntry]) -> Sectio
         said += [f"On {short(task)} nothing is compared: {'; '.join(missing)}."] if missing else []
         if not missing and all(len(runs.get(name, [])) > 1 for name in (cell, baseline)):
             sentence, row = scores(cell, baseline, runs, task)
-            sooner, reach = times(cell, baseline, runs, task)
-            said += [sentence, sooner]
+            sooner, reach, found = times(cell, baseline, runs, task)
+            said += [sentence, sooner, *in_time(given, found, runs, task)]
             rows.append([task.label, *row, *reach])
     timed = speed(given, cell, baseline)
     said += [sentence for sentence, _ in timed]
@@ -108,8 +107,8 @@ def level(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry)
     return best[math.ceil(0.9 * len(best)) - 1], "what nine tenths of all runs reach"
 
 
-def times(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry) -> tuple[str, list[str]]:
-    """Which gets there after fewer updates."""
+def times(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry) -> tuple[str, list[str], dict[str, Median]]:
+    """Which gets there after fewer updates, and the medians."""
     goal, what = level(cell, baseline, runs, task)
     found = {}
     for name in (cell, baseline):
@@ -118,7 +117,29 @@ def times(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry)
     words = {name: median(each) for name, each in found.items()}
     first, second = (interval(found[name]) for name in (cell, baseline))
     sooner = "neither is shown to get there sooner" if first is None or second is None or first.overlaps(second) else f"{cell if first.center < second.center else baseline} gets there sooner"
-    return f"Updates on {short(task)} until {goal:.4g} ({what}): {sooner} ({cell} {words[cell]}, {baseline} {words[baseline]}).", [f"{goal:.4g} ({what})", words[cell], words[baseline]]
+    return f"Updates on {short(task)} until {goal:.4g} ({what}): {sooner} ({cell} {words[cell]}, {baseline} {words[baseline]}).", [f"{goal:.4g} ({what})", words[cell], words[baseline]], found
+
+
+def in_time(given: Asked, found: dict[str, Median], runs: dict[str, list[Run]], task: TaskEntry) -> list[str]:
+    """The same medians in seconds of training steps, where every cell was timed at the shape of its runs."""
+    said = []
+    for cell, each in found.items():
+        step = timed_at(given, cell, runs[cell][0], task)
+        if step is None or each.center is None:
+            return []
+        low = f"{(each.low or 0.0) * step.low:.2g}"
+        high = f"{each.high * step.high:.2g}" if each.high is not None else "beyond"
+        said.append(f"{cell} {each.center * step.median:.2g} s [{low}, {high}], n = {each.n} runs and {step.n} timings")
+    return [f"In time of training steps on {short(task)}: {', '.join(said)}."]
+
+
+def timed_at(given: Asked, cell: str, run: Run, task: TaskEntry) -> Timing | None:
+    """A training step of a cell at the batch, units and inputs of a run."""
+    if run.spec.kind != "train":
+        return None
+    inputs = run.spec.embedding or task.inputs
+    alike = (timed for timed in given.timed if timed.spec.kind == "speed" and (timed.spec.cell, timed.spec.batch, timed.spec.units, timed.spec.inputs) == (cell, run.spec.batch, run.spec.units, inputs))
+    return next((timed.costs.step for timed in alike if timed.costs.step), None)
 
 
 def median(found: Median) -> str:
