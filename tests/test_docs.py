@@ -135,7 +135,8 @@ def test_every_command_and_option_is_told():
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for name, command in COMMANDS.items():
         assert f"carrousel {name}" in text, name
-        missing = [option for parameter in command.params for option in parameter.opts if option.startswith("--") and option not in text]
+        options = [(*parameter.opts, *parameter.secondary_opts) for parameter in command.params if isinstance(parameter, click.Option)]
+        missing = [names for names in options if not any(option in text for option in names if option.startswith("--"))]
         assert not missing, f"carrousel {name}: {missing}"
 
 
