@@ -27,7 +27,7 @@ myst_heading_anchors = 3
 nitpicky = True
 nitpick_ignore_regex = [  # what others define would need a network to look up; the rest is internal, or told in prose
     ("py:.*", r"(?!suite\.).*"),
-    ("py:class", r"suite\.(training\.network\.Masks|tasks\.task\.Source|stats\.(forest\.Boxes|axes\.Axis)|report\.style\.Look|experiments\.experiment\.Asked|runs\.(run\.(Score|Point|Costs)|machine\.Where|spec\.Above))"),
+    ("py:class", r"suite\.(engines\.engine\.Step|training\.network\.Masks|tasks\.task\.Source|stats\.(forest\.Boxes|axes\.Axis)|report\.style\.Look|experiments\.experiment\.Asked|runs\.(run\.(Score|Point|Costs)|machine\.Where|spec\.Above))"),
 ]
 
 

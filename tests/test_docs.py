@@ -25,8 +25,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
-KNOWN = {"", "python", "toml", "yaml", "sql", "diff"}  # and what begins with a brace is a directive
+KNOWN = {"", "console", "python", "toml", "yaml", "sql", "diff"}  # and what begins with a brace is a directive
 QUICK = ("list", "cite", "schema")  # commands that are run, not only read
+
+CONTEXT = click.Context(commands)
+COMMANDS = {name: commands.get_command(CONTEXT, name) for name in commands.list_commands(CONTEXT)}
 
 
 def blocks(name, kind):
@@ -47,7 +50,8 @@ def typed(text):
 def shown():
     """(page, words) of every command in a block, or in an indented block of the README."""
     for name in NAMES:
-        found = "\n".join(blocks(name, ""))
+        prompted = "\n".join(blocks(name, "console"))
+        found = "\n".join([*blocks(name, ""), re.sub(r"^[$>] ?", "", prompted, flags=re.MULTILINE)])
         if name in ("README.md", "CONTRIBUTING.md"):
             found += "\n" + "\n".join(line[4:] for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line.startswith("    "))
         for words in typed(found):
@@ -83,7 +87,7 @@ def test_a_command_is_one_that_there_is(name, words):
         asked = rest[rest.index("-s") + 1 :]
         assert set(asked[: asked.index("--") if "--" in asked else None]) <= SESSIONS
     elif program == "pytest":
-        assert all((ROOT / word.partition("::")[0]).exists() for word in rest if not word.startswith("-"))
+        assert all((ROOT / word.partition("::")[0]).exists() for word in rest if "/" in word)
     else:
         proved(rest)
 
@@ -93,7 +97,7 @@ def proved(words):
     head, *arguments = [word for word in words if word != "…"]
     if head in ("COMMAND", "--help"):
         return
-    command = commands.commands[head]
+    command = COMMANDS[head]
     given = command.make_context(head, arguments).params
     assert given.get("experiment") is None or own(given["experiment"]) or given["experiment"] in EXPERIMENTS
     for cell in given.get("cells") or ():
@@ -129,9 +133,10 @@ def test_something_that_is_not_there_is_seen():
 
 def test_every_command_and_option_is_told():
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    for name, command in commands.commands.items():
+    for name, command in COMMANDS.items():
         assert f"carrousel {name}" in text, name
-        missing = [option for parameter in command.params for option in parameter.opts if option.startswith("--") and option not in text]
+        options = [(*parameter.opts, *parameter.secondary_opts) for parameter in command.params if isinstance(parameter, click.Option)]
+        missing = [names for names in options if not any(option in text for option in names if option.startswith("--"))]
         assert not missing, f"carrousel {name}: {missing}"
 
 
