@@ -202,3 +202,24 @@ def test_another_torch_or_python_has_an_entry_of_its_own(headed, monkeypatch):
     monkeypatch.setattr(direct.sysconfig, "get_config_var", lambda name: "cpython-999")
     direct.loaded()
     assert len(set(texts)) == 3
+
+
+def misaligned(tensor):
+    """The same values one byte off, as memory from elsewhere may lie."""
+    raw = torch.zeros(tensor.numel() * tensor.itemsize + 1, dtype=torch.uint8)
+    moved = torch.frombuffer(raw.numpy(), dtype=tensor.dtype, offset=1, count=tensor.numel()).view(tensor.shape)
+    moved.copy_(tensor)
+    assert moved.data_ptr() % tensor.itemsize
+    return moved
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("headers", [True, False])
+def test_memory_that_lies_between_elements_gives_the_same_bits(dtype, headers, request):
+    request.getfixturevalue("headed" if headers else "headless")
+    cell, params, xs = made(dtype=dtype)
+    step = suite.stream(cell, params, engine="scan")
+    _, state = step(xs[0])
+    usual, ours = step(xs[1], state), step(misaligned(xs[1]), {name: misaligned(value) for name, value in state.items()})
+    assert torch.equal(usual[0], ours[0])
+    assert all(torch.equal(usual[1][name], ours[1][name]) for name in state)

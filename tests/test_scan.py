@@ -815,3 +815,16 @@ def test_what_is_no_number_stays_so(function, which):
     params = {name: torch.zeros(1, *shape, dtype=F64) for name, shape in cell.shapes(1).items()}
     params["ij"[which] + ".b"].fill_(float("nan"))
     assert unroll(cell, params, torch.ones(1, 1, 1, 1, dtype=F64), engine=SCAN)[0].isnan().all()
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_a_derivative_forwards_is_refused_and_not_dropped():
+    cell = suite.cell("gru", 3)
+    params = {name: torch.randn(1, *shape) for name, shape in cell.shapes(2).items()}
+    with torch.autograd.forward_ad.dual_level():
+        x = torch.autograd.forward_ad.make_dual(torch.randn(4, 1, 2, 2), torch.randn(4, 1, 2, 2))
+        with pytest.raises(suite.Refused, match="no derivative forwards"):
+            suite.unroll(cell, params, x, engine="scan")
+        y, _ = suite.unroll(cell, params, x, engine="hoisted")
+        assert torch.autograd.forward_ad.unpack_dual(y).tangent is not None
+        suite.unroll(cell, params, torch.randn(4, 1, 2, 2), engine="scan")

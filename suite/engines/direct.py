@@ -40,6 +40,8 @@ class Direct:
 
 def refuses() -> str | None:
     """A sentence where steps take the longer way: no headers of Python, a PyTorch that is laid out otherwise, a compiler that fails."""
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return "a Python without a global lock would let two threads change what a stream knows at once"
     try:
         loaded(), offset()
     except Refused as sentence:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from suite.cells.cell import Cell
 from suite.engines import compiler, plan, scan_cuda
@@ -167,6 +168,8 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     given = Given(mask, tuple(noise[name] for name in made.noise))
     if any(value.requires_grad for value in given.noise):
         raise Refused(f"engine 'scan' takes no gradient of noise, which '{cell.name}' was given with requires_grad")
+    if forward_ad._current_level >= 0 and any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in (xs, *tensors, *given.noise)):
+        raise Refused(f"engine 'scan' has no derivative forwards, which '{cell.name}' was asked for: take it on engine 'hoisted'")
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
         y, *last = Scan.apply(made, given, xs, *tensors)  # type: ignore[no-untyped-call]
     else:

@@ -67,7 +67,12 @@ class Stepper:
     def __call__(self, x: Tensor, states: list[Tensor]) -> list[Tensor]:
         """See `suite.engines.engine.Step`."""
         handle = self.handles.get(x.shape) or self._ready(x.shape)
-        x, *held = (value.contiguous().resolve_neg() for value in (x, *(states[k] for k in self.there)))
+        x, *held = (aligned(value.contiguous().resolve_neg()) for value in (x, *(states[k] for k in self.there)))
         found = list(map(torch.empty_like, held))
         self.made.step(handle, self.addresses(x.data_ptr(), *map(ADDRESS, held), *map(ADDRESS, found)))
         return [found[k] for k in self.back]
+
+
+def aligned(tensor: Tensor) -> Tensor:
+    """The same values where an address counts in elements, which memory from elsewhere need not."""
+    return tensor.clone() if tensor.data_ptr() % tensor.itemsize else tensor

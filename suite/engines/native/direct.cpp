@@ -36,12 +36,19 @@ const c10::TensorImpl* plain(const Direct& direct, PyObject* object, bool graded
   const auto* found = *(c10::TensorImpl**)((char*)object + direct.offset);
   const auto kind = found->key_set() - c10::autograd_dispatch_keyset_with_ADInplaceOrView - c10::autocast_dispatch_keyset;
   const bool usual = kind == c10::DispatchKeySet(c10::DispatchKey::CPU) && found->dtype() == c10::scalarTypeToTypeMeta(direct.dtype) && found->is_contiguous();
+  if (usual && reinterpret_cast<uintptr_t>(found->data()) % found->itemsize()) return nullptr;  // addresses are counted in elements
   return usual && !(graded && found->requires_grad()) ? found : nullptr;
 }
 
 struct Held {  // though a dictionary may lose it while the step is made
   PyObject* object = nullptr;
   ~Held() { Py_XDECREF(object); }
+};
+
+// other threads of Python may go on, however what stands between ends
+struct Released {
+  PyThreadState* const state = PyEval_SaveThread();
+  ~Released() { PyEval_RestoreThread(state); }
 };
 
 // what is ready for x, or null
@@ -95,9 +102,10 @@ PyObject* carried(Direct& direct, PyObject* given, PyObject* state) {
     found[s] = at::detail::empty_cpu({direct.replicas, batch, direct.widths[s]}, direct.dtype);
     at[1 + count + direct.places[s]] = found[s].mutable_data_ptr();
   }
-  Py_BEGIN_ALLOW_THREADS
-  direct.step(ready, at);
-  Py_END_ALLOW_THREADS
+  {
+    Released released;
+    direct.step(ready, at);
+  }
   return wrapped(direct, found);
 }
 

@@ -67,6 +67,9 @@ extern "C" void forget(void* ready) { delete (Ready*)ready; }
 extern "C" void step(void* handle, void* const* at) {
   Ready& ready = *(Ready*)handle;
   if (ready.busy.test_and_set(std::memory_order_acquire)) return Ready(ready.loop.plan, ready.call).go(at);
+  struct Free {  // however the step ends
+    std::atomic_flag& busy;
+    ~Free() { busy.clear(std::memory_order_release); }
+  } free{ready.busy};
   ready.go(at);
-  ready.busy.clear(std::memory_order_release);
 }
