@@ -100,10 +100,10 @@ def test_what_is_tried_after_which_end():
 def culprit(seed, how):
     """`launch.training`, but a job with this seed among others ends badly."""
 
-    def made(group, out, save_weights):
-        job = training(group, out, save_weights)
+    def made(group, out, *more):
+        job = training(group, out, *more)
         bad = any(spec.seed == seed and spec.cell == "rnn" for spec in group)
-        halves = [made(part, out, save_weights) for part in (group[: len(group) // 2], group[len(group) // 2 :])] if len(group) > 1 else []
+        halves = [made(part, out, *more) for part in (group[: len(group) // 2], group[len(group) // 2 :])] if len(group) > 1 else []
         return replace(job, name="sleep" if bad else "train", payload=job.payload | (how if bad else {}), apart=lambda: halves)
 
     return made

@@ -34,7 +34,7 @@ THEIRS = """
 from suite.experiments import Experiment, Recipe
 from beside import SETTINGS, mine  # a cell in a module of its own travels too
 
-many = Experiment("many", "Is a cluster as good?", ("rnn", "gru", "theirs:mine"), tuple(Recipe("adding(length=4)", SETTINGS | {"units": n}) for n in range(2, 6)), seeds=2)
+many = Experiment("many", "Is a cluster as good?", ("rnn", "gru", "theirs:mine"), tuple(Recipe("adding(length=4)", SETTINGS | {"units": n, "steps": 2_000}) for n in range(2, 6)), seeds=2)
 long = Experiment("long", "Can it be stopped?", ("rnn",), (Recipe("adding(length=4)", SETTINGS | {"steps": 10_000_000}),), seeds=2)
 """
 BESIDE = """

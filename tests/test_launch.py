@@ -202,7 +202,7 @@ def test_runs_that_are_interrupted_are_recorded_as_cut_off(tmp_path, page, monke
 
 
 def test_a_worker_that_dies_is_recorded_as_failed(tmp_path, page, monkeypatch):
-    def killed(group, out, save_weights):
+    def killed(group, out, *more):
         return Job("sleep", {"kill": signal.SIGKILL, "checkpoint": out / "none"}, group)
 
     monkeypatch.setattr(launch, "training", killed)

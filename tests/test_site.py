@@ -208,6 +208,8 @@ def test_tables_sort_and_filter(browser, site):
         page.get_by_label("cell", exact=True).select_option("gru")
         assert {text.strip() for text in page.locator("#runs tbody tr td:nth-child(3)").all_inner_texts()} == {"gru"}
         page.locator("#runs thead th", has_text="test").click()
+        page.locator("#runs thead th[aria-sort=ascending]").wait_for()
+        page.wait_for_timeout(300)  # rows follow their heading
         scores = [float(text.split()[0]) for text in page.locator("#runs tbody tr td:nth-child(7)").all_inner_texts() if "%" in text]
         assert scores == sorted(scores)
         assert page.locator("#runs thead th[aria-sort=ascending]").count() == 1
