@@ -29,13 +29,16 @@ def of(given: Asked, argument: str, group: list[tuple[Any, TaskEntry]]) -> Secti
     """The section of one sweep."""
     task, values = group[0][1], [value for value, _ in group]
     sweep: Sweep = {}
+    rates: dict[str, dict[float, str]] = {}
     for value, entry in group:
         for cell, runs in given.trained(entry.name).items():
             sweep.setdefault(cell, {})[value] = solved(entry, runs)
+            rates.setdefault(cell, {})[value] = ", ".join(dict.fromkeys(f"{run.spec.optimiser.lr:g}" for run in runs if run.spec.kind == "train"))
     found = {cell: made for cell, at in sweep.items() if sorted(at) == values[: len(at)] and (made := whole(at)) is not None}  # harder ones may be left out
     said = [f"{cell} {worded(each, list(sweep[cell]), f'{short(task)} at {argument}')}." for cell, each in found.items()]
     said += [f"{cell}: not every {argument} up to its hardest has the same seeds with a result, so no critical one is given." for cell in sweep if cell not in found]
-    rows = [[cell, *(counted(sweep[cell].get(value)) for value in values), bracket(found[cell]) if cell in found else "–"] for cell in sweep]
+    chosen = len({rate for each in rates.values() for rate in each.values()}) > 1  # or every run had the same
+    rows = [[cell, *(counted(sweep[cell].get(value)) + (f" at rate {rates[cell][value]}" if chosen and value in rates[cell] else "") for value in values), bracket(found[cell]) if cell in found else "–"] for cell in sweep]
     note = "Solved: on validation, within the updates that a run had. Critical: the largest that at least half of the seeds solve, of those tried; shares that rise with difficulty are evened out (isotonic fit), for a harder task is not solved more often. Its interval is from resampling seeds, given the rates that were chosen; without a choice it holds the true one in 98 to 99 % of experiments, for the values tried are few."
     title = f"Critical {argument} of {short(task)}"
     return Section(title, said, [drawn(given, task, argument, sweep, values)], [(["cell", *(f"{argument} {value}" for value in values), "critical [interval], n"], rows)], note)
