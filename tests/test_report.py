@@ -30,7 +30,7 @@ def verdict(*runs):
 def test_the_best_is_ranked_and_ties_are_named():
     summary, said = verdict(*(run("gru", s, 0.9 + 0.001 * s) for s in range(3)), *(run("rnn", s, 0.9 + 0.002 * s) for s in range(3)), *(run("bad", s, 0.61 + 0.001 * s) for s in range(3)))
     assert (summary.best.cell, summary.tied) == ("rnn", ["gru"])
-    assert "gru and rnn beat the best trivial baseline (bag, 60.0 %); bad is not shown to." in said
+    assert "gru and rnn beat the best trivial baseline (bag, 60.0 % [57.0 to 63.0 %], n = 1,000); bad is not shown to." in said
 
 
 def test_a_cell_whose_bad_runs_have_no_score_is_not_ranked_by_its_good_ones():
@@ -47,14 +47,14 @@ def test_one_seed_is_shown_without_a_rank():
 
 def test_a_budget_too_small_is_said_in_words():
     _, said = verdict(*(run("gru", s, 0.4 + 0.2 * s) for s in range(3)))
-    assert "This budget is too small to show that any cell beats the best trivial baseline (bag, 60.0 %)." in said
+    assert "This budget is too small to show that any cell beats the best trivial baseline (bag, 60.0 % [57.0 to 63.0 %], n = 1,000)." in said
 
 
 def test_a_task_that_a_bag_of_inputs_solves_is_flagged(tmp_path):
     solved = TASK.model_copy(update={"baselines": [BaselineEntry(name="bag of inputs", score=0.95, deviation=0.2, n=1000)], "without_order": ["bag of inputs"]})
     runs = [run("gru", s, 0.97 + 0.001 * s) for s in range(3)]
     (summary,) = summaries(runs, [solved], ["gru"])
-    assert summary.verdict[-1] == "Solved without hearing the order of its inputs (bag of inputs, 95.0 %): this task asks for no memory of order."
+    assert summary.verdict[-1] == "Solved without hearing the order of its inputs (bag of inputs, 95.0 % [93.8 to 96.2 %], n = 1,000): this task asks for no memory of order."
     assert "asks for no memory of order" in folder(tmp_path / "a", runs, tasks=[solved.model_dump()])
     assert "asks for no memory of order" not in folder(tmp_path / "b", runs)
 
@@ -65,7 +65,7 @@ def test_a_model_of_the_whole_sequence_stands_beside_what_a_cell_must_beat(tmp_p
     runs = [run("gru", s, 0.8 + 0.001 * s) for s in range(3)]
     (summary,) = summaries(runs, [task], ["gru"])
     assert (summary.baseline[0], summary.whole[0], summary.winners) == ("bag", "linear on the whole sequence", ["gru"])
-    assert summary.verdict[-1].endswith("solves it too (linear on the whole sequence, 99.0 %).")
+    assert summary.verdict[-1].endswith("solves it too (linear on the whole sequence, 99.0 % [98.4 to 99.6 %], n = 1,000).")
     page = folder(tmp_path, runs, tasks=[task.model_dump()])
     assert "at once: 99.0 %, linear on the whole sequence" in page
     weak = TASK.model_copy(update={"baselines": [*TASK.baselines, entry.model_copy(update={"score": 0.7})]})
