@@ -137,8 +137,26 @@ class Session:
         self.at: dict[str, Tensor] = {}
         self._inputs()
         self._made()
-        self.forwards = Replayed(self._forward, self.device)
-        self.backwards = {wants_x: Replayed(lambda wants_x=wants_x: self._backward(wants_x), self.device) for wants_x in (False, True)}  # type: ignore[misc]
+        if form.kept:
+            _ = self.gradients  # here, where short memory gives up what nobody uses
+        self._forwards = Replayed(self.device)
+        self._backwards = {wants_x: Replayed(self.device) for wants_x in (False, True)}
+
+    def forwards(self) -> None:
+        """A forward pass over what was loaded."""
+        self._forwards(self._forward)
+
+    def backwards(self, wants_x: bool) -> None:
+        """Its reverse."""
+        self._backwards[wants_x](lambda: self._backward(wants_x))
+
+    @cached_property
+    def share(self) -> float:
+        """Which part of its GPU's memory the buffers take; 0 elsewhere."""
+        if self.device.type != "cuda":
+            return 0.0
+        held = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in (*self.at.values(), *self.weights, *self.bias)}
+        return sum(held.values()) / torch.cuda.get_device_properties(self.device).total_memory
 
     def room(self, *shape: int) -> Tensor:
         """A buffer."""
@@ -221,7 +239,6 @@ class Session:
 
     def load_gradients(self, dy: Tensor | None, last: Many[Tensor | None]) -> None:
         """Derivatives of what `results` gave."""
-        _ = self.gradients
         for buffer, value in (("dy", None if dy is None else dy.transpose(0, 1)), *((f"f{k}", None if d is None else d.unsqueeze(1)) for k, d in enumerate(last))):
             if value is None:
                 self.at[buffer].zero_()
