@@ -231,9 +231,9 @@ class Fake:
         class Graphed(torch.autograd.Function):
             @staticmethod
             def forward(ctx, *given):
-                with torch.enable_grad():
+                with torch.inference_mode(False):  # what is fixed is made with the recording
                     fake.results = fake.function(*fake.samples)
-                fake.out = fake.out or [value.detach().clone() for value in fake.results]
+                    fake.out = fake.out or [value.detach().clone() for value in fake.results]
                 for fixed, value in zip(fake.out, fake.results, strict=True):
                     fixed.copy_(value.detach())
                 return tuple(value.detach() for value in fake.out)
@@ -347,6 +347,49 @@ def test_a_recording_is_for_a_shape_a_dtype_and_what_asks_for_gradients(fake):
     ]
     assert len(set(keys)) == len(keys)
     assert graphed.key(CELLS["gru"](4), names, [value.clone().detach().requires_grad_() for value in base], True) == keys[0]
+
+
+def test_a_recording_is_for_how_pytorch_is_set():
+    case, names = Case(), graphed.Names(("a",), ("h",), (), masked=False)
+
+    def key():
+        return graphed.key(GRU, names, [case.x], True)
+
+    keys, matmul = [key()], torch.backends.cuda.matmul
+    assert key() == keys[0]
+    before = matmul.fp32_precision
+    try:
+        matmul.fp32_precision = "tf32"
+        keys.append(key())
+    finally:
+        matmul.fp32_precision = before
+    with torch.autocast("cpu", torch.bfloat16):
+        keys.append(key())
+    with torch.autocast("cpu", torch.float16):
+        keys.append(key())
+    try:
+        torch.use_deterministic_algorithms(True)
+        keys.append(key())
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert len(set(keys)) == len(keys)
+    assert key() == keys[0]
+
+
+def test_a_recording_made_in_inference_mode_serves_outside_of_it(fake):
+    case = Case(learnt=False)
+    with torch.inference_mode():
+        case.run()
+    same([value.detach() for value in case.run()], [value.detach() for value in case.run(ENGINES["hoisted"].unroll)])
+    assert fake.made == 1
+
+
+def test_inside_a_recording_the_loop_becomes_a_part_of_that(fake, monkeypatch):
+    monkeypatch.setattr(graphed, "capturing", lambda device: True)
+    case = Case()
+    values = case.run()
+    same([*(value.detach() for value in values), *case.gradients(values)], case.plain())
+    assert fake.made == 0
 
 
 def test_without_gradients_a_recording_is_given_back_at_once(fake):
