@@ -76,8 +76,9 @@ class Lease(Generic[S]):
     def release(self) -> None:
         """Whatever the session holds may be overwritten from now on."""
         if not self.over:
-            self.over = True
-            self._back(self.session)
+            self.over, session = True, self.session
+            del self.session  # or a session given up would last as long as what it was lent to
+            self._back(session)
 
     def __del__(self) -> None:
         self.release()
