@@ -18,6 +18,8 @@ from suite.data.tokens import SPLITTERS, tokens  # noqa: E402
 from suite.data.words import ranks  # noqa: E402
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is first imported: without a GPU its kernels run in its interpreter
 
 ROOT = Path(__file__).resolve().parents[1]
 

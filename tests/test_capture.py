@@ -1,13 +1,19 @@
 """What is recorded once and replayed: sessions are lent to one pass at a time, copies go in and out, refusals are in words."""
 
+import contextlib
 import gc
+import itertools
+import threading
+import weakref
 
 import pytest
 import torch
 
 from suite.cells import CELLS
-from suite.engines import ENGINES, Refused, capture, graphed, unroll
+from suite.engines import ENGINES, Refused, capture, graphed, scan, scan_cuda, unroll
+from suite.engines import session as precision
 from suite.engines.capture import Pool, Replayed
+from suite.engines.session import Form, Session
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 GRU = CELLS["gru"](4)
@@ -59,6 +65,184 @@ def test_short_memory_gives_up_what_nobody_uses_and_tries_again():
         pool.take("c", lambda: (_ for _ in ()).throw(torch.OutOfMemoryError()))
 
 
+def test_what_a_failed_attempt_holds_is_gone_before_the_next():
+    class Large:
+        pass
+
+    pool, held, alive = Pool(), [], []
+
+    def make():
+        alive.append([one() is not None for one in held])
+        large = Large()
+        held.append(weakref.ref(large))
+        if len(held) == 1:
+            raise torch.OutOfMemoryError
+        return large
+
+    with uncollected():
+        pool.take("a", make)
+    assert alive == [[], [False]]
+
+
+@contextlib.contextmanager
+def uncollected():
+    """The cyclic collector is off, as while a call is timed."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def form(kept=True):
+    return Form(3, 1, 2, 3, 1, 0, (), torch.float32, CPU, kept, "ieee")
+
+
+def session(kept=True):
+    return Session(scan_cuda.planned(scan.taped(GRU), 3, torch.float32), form(kept))
+
+
+def test_a_session_given_up_is_gone_at_once():
+    pool = Pool()
+    with uncollected():
+        lease = pool.take("a", session)
+        lease.session.forwards  # noqa: B018  methods that are asked for are not kept either
+        watched = [weakref.ref(lease.session), weakref.ref(lease.session.at["a0"]), weakref.ref(lease.session.gradients.whole)]
+        lease.release()
+        assert all(one() is not None for one in watched)
+        pool.clear()
+        assert [one() for one in watched] == [None] * 3
+
+
+def test_what_the_way_back_needs_is_there_from_the_start():
+    assert {"q0", "dy", "dx", "d0"} <= set(session().at)
+    assert "q0" not in session(kept=False).at
+
+
+def test_sessions_that_nobody_uses_hold_a_bounded_part_of_memory():
+    pool = Pool(share={"a": 0.2, "b": 0.04, "c": 0.02, "d": 0.9}.get)
+    for name in "abc":
+        pool.take(name, lambda name=name: name).release()
+    assert [name for _, name in pool._free] == ["b", "c"]
+    pool.take("d", lambda: "d").release()
+    assert [name for _, name in pool._free] == ["d"]
+
+
+def test_a_session_made_in_inference_mode_serves_outside_of_it():
+    pool = Pool()
+    with torch.inference_mode():
+        pool.take("a", session).release()
+    lease = pool.take("a", lambda: None)
+    tensors = [torch.ones(1, *GRU.shapes(3)[name]) for name in (*lease.session.plan.weights, *lease.session.plan.biases)] + [torch.ones(1, 2, 4)]
+    with torch.no_grad():
+        lease.session.load(torch.ones(3, 1, 2, 3), tensors, None, ())
+        lease.session.load_gradients(None, [None])
+    assert lease.session.at["x"].eq(1).all()
+    assert not lease.session.gradients.whole.is_inference()
+
+
+def test_a_lease_that_ends_while_another_is_taken_changes_nothing():
+    pool = Pool(kept=2)
+    leases = [pool.take(key, lambda key=key: key) for key in "abc"]
+    leases[0].release()
+    leases[1].release()
+
+    class Key(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            leases[2].release()  # as the collector may do in the middle of Python code
+            return str.__eq__(self, other)
+
+    assert pool.take(Key("b"), lambda: "new").session == "b"
+    assert pool.take("c", lambda: "new").session == "c"
+
+
+class Stream:
+    def __init__(self, number):
+        self.cuda_stream = number
+
+
+def test_a_session_stays_with_its_stream(monkeypatch):
+    pool, now = Pool(), [1]
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream(now[0]))
+    pool.take("a", lambda: "one", CUDA).release()
+    now[0] = 2
+    pool.take("a", lambda: "two", CUDA).release()
+    now[0] = 1
+    assert pool.take("a", lambda: "new", CUDA).session == "one"
+
+
+def test_a_session_inside_a_recording_is_that_recordings_alone(monkeypatch):
+    pool, inside = Pool(), [False]
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: inside[0])
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream(1))
+    pool.take("a", lambda: "before", CUDA).release()
+    inside[0] = True
+    lease = pool.take("a", lambda: "its own", CUDA)
+    assert lease.session == "its own"
+    lease.release()
+    inside[0] = False
+    again = [pool.take("a", lambda: "new", CUDA) for _ in range(2)]
+    assert [lease.session for lease in again] == ["before", "new"]
+
+
+@pytest.fixture
+def settings():
+    """The precision that PyTorch multiplies with on CUDA, as each level says it."""
+    before = [precision.own(level) for level in range(3)]
+    yield precision.SETTINGS
+    for level, value in zip(precision.SETTINGS, before, strict=True):
+        level.fp32_precision = value
+
+
+HALF = Form(3, 1, 2, 3, 1, 0, (), torch.bfloat16, CUDA, True, "ieee")
+
+
+@pytest.mark.parametrize("said", list(itertools.product(["none", "ieee", "tf32"], repeat=3)))
+def test_products_of_halves_leave_the_setting_as_it_was(settings, said):
+    def shown():
+        for level, value in zip(settings, said, strict=True):
+            level.fp32_precision = value
+        if changed:
+            with precision.exact(HALF):
+                assert settings[0].fp32_precision == "tf32"
+        found = [level.fp32_precision for level in settings]
+        for level in (2, 1):  # what follows another level shows when that changes
+            for value in ("ieee", "tf32", "none"):
+                settings[level].fp32_precision = value
+                found += [each.fp32_precision for each in settings]
+        return found
+
+    changed = False
+    expected = shown()
+    changed = True
+    assert shown() == expected
+
+
+def test_products_of_halves_keep_their_setting_while_another_thread_ends(settings):
+    entered, leave, seen = threading.Event(), threading.Event(), []
+    settings[0].fp32_precision = "ieee"
+
+    def other():
+        with precision.exact(HALF):
+            entered.set()
+            leave.wait(10)
+            seen.append(settings[0].fp32_precision)
+
+    thread = threading.Thread(target=other)
+    with precision.exact(HALF):
+        thread.start()
+        assert not entered.wait(0.1)
+    assert entered.wait(10)
+    leave.set()
+    thread.join()
+    assert seen == ["tf32"]
+    assert settings[0].fp32_precision == "ieee"
+
+
 def test_a_body_is_recorded_once_and_replayed_after(monkeypatch):
     events = []
 
@@ -68,15 +252,14 @@ def test_a_body_is_recorded_once_and_replayed_after(monkeypatch):
 
     monkeypatch.setattr(capture, "recorded", lambda body, device: events.append("record") or Graph())
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
-    run = Replayed(lambda: events.append("body"), CUDA)
-    run()
-    run()
+    run, body = Replayed(CUDA), lambda: events.append("body")
+    run(body)
+    run(body)
     assert events == ["record", "replay", "replay"]
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
-    run()
+    run(body)
     assert events[3:] == ["body"]
-    here = Replayed(lambda: events.append("here"), CPU)
-    here()
+    Replayed(CPU)(lambda: events.append("here"))
     assert events[4:] == ["here"]
 
 
@@ -104,9 +287,9 @@ class Fake:
         class Graphed(torch.autograd.Function):
             @staticmethod
             def forward(ctx, *given):
-                with torch.enable_grad():
+                with torch.inference_mode(False):  # what is fixed is made with the recording
                     fake.results = fake.function(*fake.samples)
-                fake.out = fake.out or [value.detach().clone() for value in fake.results]
+                    fake.out = fake.out or [value.detach().clone() for value in fake.results]
                 for fixed, value in zip(fake.out, fake.results, strict=True):
                     fixed.copy_(value.detach())
                 return tuple(value.detach() for value in fake.out)
@@ -220,6 +403,49 @@ def test_a_recording_is_for_a_shape_a_dtype_and_what_asks_for_gradients(fake):
     ]
     assert len(set(keys)) == len(keys)
     assert graphed.key(CELLS["gru"](4), names, [value.clone().detach().requires_grad_() for value in base], True) == keys[0]
+
+
+def test_a_recording_is_for_how_pytorch_is_set():
+    case, names = Case(), graphed.Names(("a",), ("h",), (), masked=False)
+
+    def key():
+        return graphed.key(GRU, names, [case.x], True)
+
+    keys, matmul = [key()], torch.backends.cuda.matmul
+    assert key() == keys[0]
+    before = matmul.fp32_precision
+    try:
+        matmul.fp32_precision = "tf32"
+        keys.append(key())
+    finally:
+        matmul.fp32_precision = before
+    with torch.autocast("cpu", torch.bfloat16):
+        keys.append(key())
+    with torch.autocast("cpu", torch.float16):
+        keys.append(key())
+    try:
+        torch.use_deterministic_algorithms(True)
+        keys.append(key())
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert len(set(keys)) == len(keys)
+    assert key() == keys[0]
+
+
+def test_a_recording_made_in_inference_mode_serves_outside_of_it(fake):
+    case = Case(learnt=False)
+    with torch.inference_mode():
+        case.run()
+    same([value.detach() for value in case.run()], [value.detach() for value in case.run(ENGINES["hoisted"].unroll)])
+    assert fake.made == 1
+
+
+def test_inside_a_recording_the_loop_becomes_a_part_of_that(fake, monkeypatch):
+    monkeypatch.setattr(graphed, "capturing", lambda device: True)
+    case = Case()
+    values = case.run()
+    same([*(value.detach() for value in values), *case.gradients(values)], case.plain())
+    assert fake.made == 0
 
 
 def test_without_gradients_a_recording_is_given_back_at_once(fake):

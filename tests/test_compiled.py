@@ -73,13 +73,59 @@ def test_an_equation_that_looks_at_values_is_refused_in_words(plain):
         results(cell, COMPILED, 2)
 
 
-def test_what_the_compiler_says_is_the_refusal(plain, monkeypatch):
-    def failing(*given):
-        raise RuntimeError("no\n such header")
+def failing(error, calls=0):
+    """In place of a compiler: chunks that run so many times and then raise."""
+    left = [calls]
 
-    monkeypatch.setattr(compiled, "built", lambda graph: failing)
-    with pytest.raises(Refused, match="engine 'compiled' cannot run 'gru': no such header"):
+    def built(graph):
+        def run(*given):
+            left[0] -= 1
+            if left[0] < 0:
+                raise error
+            return graph(*given)
+
+        return run
+
+    return built
+
+
+def of_the_compiler(text):
+    from torch._inductor.exc import CppCompileError
+
+    return CppCompileError(["c++"], text)
+
+
+def test_what_the_compiler_says_is_the_refusal(plain, monkeypatch):
+    monkeypatch.setattr(compiled, "built", failing(of_the_compiler("no\n such header")))
+    with pytest.raises(Refused, match=r"engine 'compiled' cannot run 'gru': .*no such header") as raised:
         results(CELLS["gru"](3), COMPILED, 2)
+    assert "no\n such header" in str(raised.value.__cause__)
+
+
+@pytest.mark.parametrize(("error", "calls"), [(RuntimeError("CUDA error: an illegal memory access"), 0), (RuntimeError("shapes"), 1), (of_the_compiler("late"), 1), (torch.OutOfMemoryError("full"), 0)])
+def test_an_error_of_a_call_that_runs_is_no_refusal(plain, monkeypatch, error, calls):
+    monkeypatch.setattr(compiled, "built", failing(error, calls))
+    with pytest.raises(type(error)) as raised:
+        results(CELLS["gru"](3), COMPILED, 5)
+    assert raised.value is error
+
+
+def test_chunks_used_longest_ago_are_given_up(plain, monkeypatch):
+    monkeypatch.setattr(compiled, "KEPT", 2)
+    cells = [CELLS["gru"](units) for units in (2, 3, 4)]
+    for cell in (cells[0], cells[1], cells[0], cells[2], cells[0]):
+        results(cell, COMPILED, 2)
+    assert [key[0] for key in compiled._chunks] == [cells[2], cells[0]]
+    assert len(plain) == 3
+
+
+def test_steps_past_the_end_leave_gradients_finite(plain):
+    cell = Cell("quotient", (({"a": "x h b", "n": "=noise"}, lambda a, s, p: s._replace(h=torch.tanh(a.a / a.n))),), {"h": 3})
+    for length in (2, 4, 6):
+        noise = {"n": torch.rand((length, 1, 2, 3), generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 0.5}
+        found = results(cell, COMPILED, length, noise=noise)
+        assert all(value.isfinite().all() for value in found)
+        close(found, results(cell, ENGINES["reference"], length, noise=noise))
 
 
 def test_without_a_compiler_or_triton_it_refuses(monkeypatch):

@@ -30,8 +30,6 @@ DEVICE = torch.device("cuda" if GPU else "cpu")
 F64, F32, F16, BF16 = torch.float64, torch.float32, torch.float16, torch.bfloat16
 SCAN, REFERENCE = ENGINES["scan"], ENGINES["reference"]
 TRITON = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed: `pip install triton`")
-if not GPU:
-    os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton
 
 
 @pytest.fixture
@@ -308,13 +306,10 @@ FUNCTIONS = {"sigmoid": torch.sigmoid, "hyperbolic_tangent": torch.tanh, "expone
 @TRITON
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_functions_are_near_those_of_torch_and_end_where_they_should(device, dtype):
-    import triton.language as tl
-
     text = "@triton.jit\ndef apply(x, y, N: tl.constexpr, NAME: tl.constexpr):\n    i = tl.arange(0, N)\n    v = tl.load(x + i)\n"
     text += "".join(f"    {'if' if k == 0 else 'elif'} NAME == {k}:\n        tl.store(y + i, {name}(v))\n" for k, name in enumerate(FUNCTIONS))
     apply = triton_source.loaded(text)["apply"]
     x = torch.cat([torch.linspace(-20, 20, 120), torch.tensor([0.0, 1e-6, -1e-6, 1e4, -1e4, float("nan"), 0.35, -0.35])]).to(device, dtype)
-    del tl
     for k, function in enumerate(FUNCTIONS.values()):
         y = torch.empty_like(x)
         with warnings.catch_warnings():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +23,17 @@ from suite.engines.hoisted import Hoisted, carried, hoist
 from suite.engines.packing import packings
 
 STEPS = 16
-Chunk = Callable[..., list[Tensor]]
-_chunks: dict[tuple[Any, ...], Chunk] = {}
+KEPT = 256  # chunks with their code, those used last
+Run = Callable[..., list[Tensor]]
+_chunks: dict[tuple[Any, ...], Chunk] = {}  # used longest ago first
+
+
+@dataclass
+class Chunk:
+    """Steps of a cell and a shape; compiled once it has been called."""
+
+    run: Run
+    compiled: bool = False
 
 
 class Layout(NamedTuple):
@@ -37,7 +47,7 @@ class Layout(NamedTuple):
     fixed: tuple[Any, ...]
 
 
-def built(graph: torch.fx.GraphModule) -> Chunk:
+def built(graph: torch.fx.GraphModule) -> Run:
     """A graph compiled, at its first call."""
     made = torch.compile(graph, fullgraph=True, dynamic=False)
 
@@ -63,7 +73,7 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     fixed |= {("matrix", s, n): matrix for s, stage in enumerate(stages) for n, (_, matrix, _) in enumerate(stage.recurrent)}
     fixed |= {("extra", name): params[name] for name in cell.extra}
     layout = Layout(tuple(timed), tuple(fixed))
-    pieces = [_cut(value, count) for value in timed.values()]
+    pieces = [_cut(value, count, past=value.new_zeros(()) if name == "mask" else value[-1:].detach()) for name, value in timed.items()]
     constant = [laid(value) for value in fixed.values()]
     now = [laid(value.expand(replicas, -1, -1)) for value in state.values()]
     if torch.is_grad_enabled() and any(t.requires_grad for t in [*constant, *now, *(piece[0] for piece in pieces)]):
@@ -81,28 +91,40 @@ def laid(value: Tensor) -> Tensor:
     return value.clone(memory_format=torch.contiguous_format)
 
 
-def _cut(value: Tensor, count: int) -> list[Tensor]:
-    """(T, …) as `count` pieces of (STEPS, …), zeros at the end."""
+def _cut(value: Tensor, count: int, past: Tensor) -> list[Tensor]:
+    """(T, …) as `count` pieces of (STEPS, …), filled up with what stands for steps past the end.
+
+    That is the last step's values, and not zeros: where a derivative has no bound there, a mask makes NaN of it.
+    """
     missing = count * STEPS - len(value)
     if missing:
-        value = torch.cat([value, value.new_zeros((missing, *value.shape[1:]))])
+        value = torch.cat([value, past.expand(missing, *value.shape[1:])])
     return list(laid(value).split(STEPS))
 
 
-def _called(cell: Cell, run: Chunk, given: Sequence[Tensor]) -> list[Tensor]:
+def _called(cell: Cell, chunk: Chunk, given: Sequence[Tensor]) -> list[Tensor]:
     try:
-        return run(*given)
-    except RuntimeError as error:  # of PyTorch's compiler, or of the one that it calls
-        if isinstance(error, torch.OutOfMemoryError):
+        found = chunk.run(*given)
+    except RuntimeError as error:
+        if chunk.compiled or not of_compiler(error):
             raise
-        raise Refused(f"engine 'compiled' cannot run '{cell.name}': {' '.join(str(error).split())[:300]}") from None
+        raise Refused(f"engine 'compiled' cannot run '{cell.name}': {' '.join(str(error).split())[:300]}") from error
+    chunk.compiled = True
+    return found
+
+
+def of_compiler(error: Exception) -> bool:
+    """Whether PyTorch's compiler raised it, or the one that it calls: an error of a call that runs is the program's."""
+    return any(kind.__module__.startswith(("torch._dynamo.", "torch._inductor.")) for kind in type(error).__mro__)
 
 
 def _chunk(cell: Cell, stages: Sequence[Hoisted], layout: Layout, given: Sequence[Tensor]) -> Chunk:
     key = (cell, torch.is_grad_enabled(), STEPS, *((tuple(t.shape), t.dtype, t.device, t.requires_grad) for t in given))
-    if key not in _chunks:
-        _chunks[key] = built(recorded(cell, stages, layout, given))
-    return _chunks[key]
+    found = _chunks.pop(key, None) or Chunk(built(recorded(cell, stages, layout, given)))
+    _chunks[key] = found
+    while len(_chunks) > KEPT:
+        _chunks.pop(next(iter(_chunks)), None)
+    return found
 
 
 def recorded(cell: Cell, stages: Sequence[Hoisted], layout: Layout, given: Sequence[Tensor]) -> torch.fx.GraphModule:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from suite.cells.cell import Cell
 from suite.engines import hoisted
-from suite.engines.capture import Lease, Pool
+from suite.engines.capture import Lease, Pool, capturing
 from suite.engines.engine import Engine, Noise, Params, State
 
 Recording = Callable[..., tuple[Tensor, ...]]
@@ -52,11 +52,13 @@ class Borrowed(torch.autograd.Function):
 
 
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-    """The cell over time; see `Engine.unroll`."""
+    """The cell over time; see `Engine.unroll`. Inside somebody else's recording the loop becomes a part of that."""
+    if capturing(xs.device):
+        return hoisted.unroll(cell, params, xs, state, mask, noise)
     names = Names(tuple(params), tuple(cell.state), tuple(noise), mask is not None)
     tensors = [xs, *params.values(), *(state[name] for name in cell.state), *noise.values(), *([] if mask is None else [mask])]
     wants = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    lease = RECORDINGS.take(key(cell, names, tensors, wants), lambda: recorded(cell, names, tensors, wants))
+    lease = RECORDINGS.take(key(cell, names, tensors, wants), lambda: recorded(cell, names, tensors, wants), xs.device)
     if wants:
         given = Borrowed.apply(lease, *tensors)  # type: ignore[no-untyped-call]
         found = [value.clone() for value in lease.session(*given)]
@@ -67,8 +69,16 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
 
 
 def key(cell: Cell, names: Names, tensors: Sequence[Tensor], wants: bool) -> tuple[Any, ...]:
-    """What a recording holds for: cell, names, and of every tensor shape, dtype, device and whether it asks for a gradient."""
-    return (cell, names, *((tuple(t.shape), t.dtype, t.device, wants and t.requires_grad) for t in tensors))
+    """What a recording holds for: cell, names, settings, and of every tensor shape, dtype, device and whether it asks for a gradient."""
+    return (cell, names, settings(tensors[0].device), *((tuple(t.shape), t.dtype, t.device, wants and t.requires_grad) for t in tensors))
+
+
+def settings(device: torch.device) -> tuple[Any, ...]:
+    """How PyTorch is set to compute: precision of products, autocast, determinism."""
+    matmul = torch.backends.cuda.matmul
+    reduced = matmul.allow_fp16_reduced_precision_reduction, matmul.allow_bf16_reduced_precision_reduction
+    cast = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+    return matmul.fp32_precision, *reduced, cast, torch.are_deterministic_algorithms_enabled()
 
 
 def recorded(cell: Cell, names: Names, tensors: Sequence[Tensor], wants: bool) -> Recording:

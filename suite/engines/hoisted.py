@@ -42,7 +42,6 @@ class Hoisted:
                 rows.update(zip(block.names, value.split(block.widths, -1), strict=True))
         return rows
 
-
     def by_step(self) -> Hoisted:
         """The same with input parts cut into steps."""
         return replace(self, base=tuple(base.unbind(1) if isinstance(base, Tensor) and base.ndim == 4 else base for base in self.base))

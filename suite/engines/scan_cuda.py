@@ -18,7 +18,7 @@ from suite.engines.session import HALVES, DevicePlan, Form, Session, plan_of
 from suite.engines.tape import Tape
 
 DTYPES = (torch.float32, torch.float64, *HALVES)
-SESSIONS: Pool[Session] = Pool()
+SESSIONS: Pool[Session] = Pool(share=lambda session: session.share)
 
 
 @lru_cache(maxsize=256)
@@ -62,13 +62,13 @@ class DeviceSequence:
         shape = (len(x), len(start), x.shape[2], x.shape[3], x.shape[1], 0 if given.mask is None else given.mask.shape[1])
         form = Form(*shape, noise, x.dtype, x.device, kept, precision(x.dtype))
         self.kept = kept
-        self.lease = SESSIONS.take((made, form), lambda: Session(made, form))
+        self.lease = SESSIONS.take((made, form), lambda: Session(made, form), x.device)
         self.lease.session.load(x, tensors, given.mask, given.noise)
 
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
         session = self.lease.session
-        session.forwards()
+        SESSIONS.pressed(session.forwards)
         found = session.results()
         if not self.kept:
             self.lease.release()
@@ -78,7 +78,7 @@ class DeviceSequence:
         """Gradients of x, the parameters and the states at the start, in the order of the tensors."""
         session = self.lease.session
         session.load_gradients(dy, last)
-        session.backwards[wants_x]()
+        SESSIONS.pressed(lambda: session.backwards(wants_x))
         found = session.found(wants_x)
         self.lease.release()
         return found

@@ -7,6 +7,7 @@ weights stay in registers and shared memory.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from collections.abc import Sequence as Many
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ ON_CHIP = ((16, 4, 4), (32, 4, 4), (64, 8, 8), (128, 0, 8))
 SHARED = {"forwards": (1, 12 << 10), "backwards": (2, 32 << 10)}  # bytes of shared memory: so many times the weights, and so much more
 HOPPER = 227 << 10  # bytes of shared memory that a program may have there
 TILE = 256  # elements that a program of a step works on, of each row
+SETTINGS: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn, torch.backends)  # of precision; each follows the next unless it says something
+_setting = threading.Lock()
 
 
 class Form(NamedTuple):
@@ -137,8 +140,26 @@ class Session:
         self.at: dict[str, Tensor] = {}
         self._inputs()
         self._made()
-        self.forwards = Replayed(self._forward, self.device)
-        self.backwards = {wants_x: Replayed(lambda wants_x=wants_x: self._backward(wants_x), self.device) for wants_x in (False, True)}  # type: ignore[misc]
+        if form.kept:
+            _ = self.gradients  # here, where short memory gives up what nobody uses
+        self._forwards = Replayed(self.device)
+        self._backwards = {wants_x: Replayed(self.device) for wants_x in (False, True)}
+
+    def forwards(self) -> None:
+        """A forward pass over what was loaded."""
+        self._forwards(self._forward)
+
+    def backwards(self, wants_x: bool) -> None:
+        """Its reverse."""
+        self._backwards[wants_x](lambda: self._backward(wants_x))
+
+    @cached_property
+    def share(self) -> float:
+        """Which part of its GPU's memory the buffers take; 0 elsewhere."""
+        if self.device.type != "cuda":
+            return 0.0
+        held = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in (*self.at.values(), *self.weights, *self.bias)}
+        return sum(held.values()) / torch.cuda.get_device_properties(self.device).total_memory
 
     def room(self, *shape: int) -> Tensor:
         """A buffer."""
@@ -221,7 +242,6 @@ class Session:
 
     def load_gradients(self, dy: Tensor | None, last: Many[Tensor | None]) -> None:
         """Derivatives of what `results` gave."""
-        _ = self.gradients
         for buffer, value in (("dy", None if dy is None else dy.transpose(0, 1)), *((f"f{k}", None if d is None else d.unsqueeze(1)) for k, d in enumerate(last))):
             if value is None:
                 self.at[buffer].zero_()
@@ -376,13 +396,35 @@ def _of_triton(dtype: torch.dtype) -> Any:
 
 @contextmanager
 def exact(form: Form) -> Iterator[None]:
-    """Library products of rounded halves in TF32, which holds them exactly and sums in float32; others as PyTorch is set."""
+    """Library products of rounded halves in TF32, which holds them exactly and sums in float32; others as PyTorch is set.
+
+    The setting is one for the process: one thread at a time changes it.
+    """
     if form.dtype not in HALVES or form.device.type != "cuda":
         yield
         return
-    matmul = torch.backends.cuda.matmul
-    before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
+    matmul = SETTINGS[0]
+    with _setting:
+        if matmul.fp32_precision == "tf32":
+            yield
+            return
+        before = own()
+        matmul.fp32_precision = "tf32"
+        try:
+            yield
+        finally:
+            matmul.fp32_precision = before
+
+
+def own(level: int = 0) -> str:
+    """What a setting of `SETTINGS` says itself, which PyTorch does not tell: "none" where it follows the next one."""
+    here = SETTINGS[level]
+    value: str = here.fp32_precision
+    if level + 1 == len(SETTINGS):
+        return value
+    above, before = SETTINGS[level + 1], own(level + 1)
     try:
-        yield
+        above.fp32_precision = "ieee" if value == "tf32" else "tf32"
+        return value if here.fp32_precision == value else "none"
     finally:
-        matmul.fp32_precision = before
+        above.fp32_precision = before

@@ -79,7 +79,7 @@ def plan(specs: Iterable[TrainSpec | SpeedSpec], earlier: Sequence[Run], machine
             made.refused.append((whole, sentence))
         else:
             waiting.append(whole)
-    made.train = filled(together([s for s in waiting if isinstance(s, TrainSpec)]))
+    made.train = filled(together([s for s in waiting if isinstance(s, TrainSpec)]), elsewhere)
     speed = [s for s in waiting if isinstance(s, SpeedSpec)]
     made.speed = [chunk for group in alike(speed) for chunk in (group[k : k + TURNS] for k in range(0, len(group), TURNS))]
     return made

@@ -101,8 +101,10 @@ def too_much(memory: int) -> str:
 
 def _train(payload: dict[str, Any], progress: Callable[[int, int], None]) -> tuple[list[Any], int]:
     """The results of a group, and the threads that PyTorch really had."""
+    from suite.launch.filling import admit
     from suite.training.group import train
 
+    admit(payload["specs"])
     if payload["specs"][0].device != "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
     return train(payload["specs"], payload["checkpoint"], payload["keep"], progress, payload.get("collect")), torch.get_num_threads()
