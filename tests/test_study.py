@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from suite.experiments import EXPERIMENTS
+from suite.experiments import EXPERIMENTS, Claim, Experiment, Mistakes, Recipe, Study
 from suite.experiments.conditions import studied
 from suite.experiments.points import sample
 from suite.report.catalogue import Catalogue, TaskEntry
@@ -274,3 +274,26 @@ def test_time_to_a_score_is_updates_times_the_step_at_the_shape_of_the_runs():
     runs = [run(cell, seed, 0.95, curve=[(10, 0.2), (20, 0.95)]) for cell in ("lstm", "gru") for seed in range(8)]
     found = told([*runs, *timed], [task("t").model_copy(update={"inputs": 3})], study={"baseline": "lstm"})["gru or lstm?"]
     assert "In time of training steps on t: gru 10 s [8, 12], n = 8 runs and 7 timings, lstm 10 s [8, 12], n = 8 runs and 7 timings." in found.sentences
+
+
+@pytest.mark.parametrize(
+    ("study", "sentence"),
+    [
+        ({"baseline": "lsmt"}, "study.baseline: unknown cell 'lsmt'; did you mean 'lstm'?"),
+        ({"difficulty": "delay"}, "study.difficulty: no two tasks differ in 'delay'; they differ in length"),
+        ({"sizes": "trian"}, "study.sizes: no two tasks differ in 'trian'"),
+        ({"claims": (Claim(says="?", mark="seen", kind="alike", of=("gruu",)),)}, "study.claims: unknown cell or setting 'gruu'; did you mean 'gru'?"),
+    ],
+)
+def test_a_study_that_names_what_is_not_there_is_a_sentence_before_anything_is_run(study, sentence):
+    tasks = tuple(Recipe(f"adding(length={length})", {}) for length in (10, 20))
+    with pytest.raises(Mistakes, match=re.escape(sentence)):
+        Experiment("e", "?", ("lstm", "gru"), tasks, study=Study(**study)).specs()
+    assert Experiment("e", "?", ("lstm", "gru"), tasks, study=Study(baseline="lstm", difficulty="length")).specs()
+
+
+def test_what_was_chosen_at_the_end_of_its_range_is_said():
+    runs = [run(cell, seed, 0.5, optimiser=Optimiser(lr=rate)) for cell, rate in (("lstm", 0.1), ("gru", 0.01)) for seed in range(2)]
+    found = told(runs, [task("t")], tried={"optimiser.lr": [0.001, 0.01, 0.1]})["What was chosen"]
+    assert found.sentences == ["The chosen rate is the largest tried (0.1) in n = 1 of 2 searches: there the range may be too narrow."]
+    assert found.tables[0][1] == [["t", "lstm", "rate", "0.1"], ["t", "gru", "rate", "0.01"]]

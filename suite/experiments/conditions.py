@@ -16,8 +16,16 @@ def conditions(experiment: Experiment) -> str:
     >>> conditions(QUICK) == PLAIN
     True
     """
-    said = [*matched(experiment), *drawn(experiment), *chosen(experiment)]
-    return " ".join(said) or PLAIN
+    said = [*matched(experiment), *drawn(experiment), *chosen(experiment)] or [PLAIN]
+    return " ".join([*said, *started(experiment)])
+
+
+def started(experiment: Experiment) -> list[str]:
+    """What weights and biases start as where that is not the usual, by name."""
+    given = ({**experiment.settings, **recipe.settings}.get("init", "default") for recipe in experiment.recipes)
+    names = dict.fromkeys(part.partition("(")[0] for init in given for part in str(init).split("+") if not part.startswith("default"))
+    told = {"chrono": "chrono (gates are biased for the longest lag of the task, which a cell without gates has no use for)"}
+    return [f"Weights start by {', '.join(told.get(name, name) for name in names)}."] if names else []
 
 
 def matched(experiment: Experiment) -> list[str]:
@@ -51,4 +59,6 @@ def studied(experiment: Experiment) -> dict[str, Any]:
     """What a catalogue says of an experiment's study: its own data, what is drawn at random, and from what."""
     space = experiment.sample.space if experiment.sample else {}
     searched = {path: {"kind": kind, "values": list(values)} for path, drawn_from in space.items() for kind, values in drawn_from.given.items()}
-    return {"drawn": list(space), "searched": searched, "study": experiment.study.model_dump(mode="json")}
+    search = experiment.search
+    tried = {path: [trial[path] for trial in search.trials] for path in search.varied} if search else {}
+    return {"drawn": list(space), "searched": searched, "study": experiment.study.model_dump(mode="json"), "tried": tried}

@@ -109,6 +109,10 @@ class Experiment:
         wrong = faults(replace(self, recipes=tuple(recipes)), [name for name in ("units", "engine") if name in given])
         if wrong:
             raise Mistakes(f"{place}: {said}" for place, said in wrong)
+        if not cells and not tasks:  # who narrows an experiment may leave out what its study names
+            said = self.study.wrong({*self.cells, *(cell for recipe in recipes for cell in recipe.cells)}, [recipe.task for recipe in recipes], {*self.grid, *(self.sample.space if self.sample else ())})
+            if said:
+                raise Mistakes(said)
         trained = self._trained(recipes, cells, seeds, given, solve if self.match else None)
         return Asked(trained, self._timed(cells, [engine] if engine else self.engines, given) if speed or (speed is None and not tasks) else [])
 

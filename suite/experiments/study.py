@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Literal
 
+from suite.names import parse_call, unknown
 from suite.runs.spec import Count, Frozen
 
 Mark = Literal["seen", "seen-2nd", "known", "unsure", "derived"]
@@ -46,3 +48,22 @@ class Study(Frozen):
     sizes: str = ""
     trials: Count = 0
     claims: tuple[Claim, ...] = ()
+
+    def wrong(self, cells: Collection[str], tasks: Iterable[str], paths: Collection[str]) -> list[str]:
+        """What it names that the experiment does not have, a sentence each.
+
+        >>> Study(baseline="lsmt").wrong(["lstm", "gru"], ["adding(length=10)"], [])
+        ["study.baseline: unknown cell 'lsmt'; did you mean 'lstm'? known: lstm, gru"]
+        """
+        said = [f"study.baseline: {unknown(self.baseline, cells, 'cell')}"] if self.baseline and self.baseline not in cells else []
+        values: dict[str, set[str]] = {}
+        for name, given in map(parse_call, tasks):
+            for argument, value in given.items():
+                values.setdefault(argument, set()).add(f"{name} {value!r}")
+        varied = {argument for argument, found in values.items() if len(found) > 1} | {path.removeprefix("task.") for path in paths if path.startswith("task.")}
+        for field in ("difficulty", "sizes"):
+            argument = getattr(self, field)
+            if argument and argument not in varied:
+                said.append(f"study.{field}: no two tasks differ in '{argument}'; they differ in {', '.join(sorted(varied)) or 'no argument'}")
+        known = {*cells, *paths}
+        return said + [f"study.claims: {unknown(name, sorted(known), 'cell or setting')}" for claim in self.claims for name in claim.of if name not in known]

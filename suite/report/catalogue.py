@@ -139,7 +139,7 @@ class SpaceEntry(Plain):
 
 
 class Catalogue(Plain):
-    """`catalogue.json`; `runs` names the records of the command, all where it is None; `drawn` the settings that are random from run to run, and `searched` what from."""
+    """`catalogue.json`; `runs` names the records of the command, all where it is None; `drawn` the settings that are random from run to run, and `searched` what from; `tried` the values that settings were chosen from."""
 
     experiment: str
     question: str
@@ -153,6 +153,7 @@ class Catalogue(Plain):
     drawn: list[str] = []
     searched: dict[str, SpaceEntry] = {}
     study: StudyEntry = StudyEntry()
+    tried: dict[str, list[Any]] = {}
 
 
 BASELINES = TypeAdapter(dict[str, list[BaselineEntry]])

@@ -28,7 +28,7 @@ def sweep(summary: Summary, among: Sequence[Summary]) -> Sweep | None:
     """The sweep that a task belongs to, the longest there is; None where no other task differs from it in one number alone."""
     name, own = _parsed(summary.name)
     found: list[Sweep] = []
-    for argument in sorted(own, key=lambda a: (a not in LIKELY, a)):
+    for argument in sorted(set(own) - {"train"}, key=lambda a: (a not in LIKELY, a)):  # more examples are no difficulty
         rest = {k: v for k, v in own.items() if k != argument}
         alike = [(given[argument], other) for other in among for called, given in [_parsed(other.name)] if called == name and {k: v for k, v in given.items() if k != argument} == rest]
         numbers = [(float(value), other) for value, other in alike if isinstance(value, int | float) and not isinstance(value, bool)]

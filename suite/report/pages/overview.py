@@ -26,7 +26,8 @@ LONG = 44  # characters from which a text in a table may be broken
 
 def pages(material: Material) -> list[Page]:
     """One page, `index.html`."""
-    drawings = [_accuracy(material, number) for number, _ in enumerate(material.summaries)]
+    searched = bool(material.catalogue.searched)  # a mean over random settings, and the size of one of them, say nothing of a cell
+    drawings = [] if searched else [_accuracy(material, number) for number, _ in enumerate(material.summaries)]
     shown = [drawing for drawing in drawings if drawing.svg]
     ranked = _ranked(material)
     results = result_table(material) if material.summaries else None
@@ -34,13 +35,13 @@ def pages(material: Material) -> list[Page]:
     solved = _solved(material)
     studied = [_section(number, section) for number, section in enumerate(_study(material))]
     timing = speed_means(material)
-    panels = {drawing.chart: panel for summary, drawing in zip(material.summaries, drawings, strict=True) if (panel := chart(material, summary))}
+    panels = {drawing.chart: panel for summary, drawing in zip(material.summaries, drawings, strict=not searched) if (panel := chart(material, summary))}
     given = {
         "results": results,
-        "verdicts": [(material.task_entry(s.name), " ".join(s.verdict)) for s in material.summaries],
+        "verdicts": [] if searched else [(material.task_entry(s.name), " ".join(s.verdict)) for s in material.summaries],
         "drawings": shown,
         "ranked": ranked,
-        "costs": costs if costs.rows else None,
+        "costs": costs if costs.rows and not searched else None,
         "solved": solved,
         "studied": studied,
         "timing": timing,

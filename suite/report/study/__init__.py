@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from suite.report.catalogue import Catalogue
 from suite.report.section import Section
-from suite.report.study import answers, beyond, delays, quarter, settings, sizes
+from suite.report.study import answers, beyond, chosen, delays, quarter, settings, sizes
 from suite.report.study.asked import Asked, asked
 from suite.report.style import Look
 from suite.runs import Run
 
-PARTS: tuple[Callable[[Asked], list[Section]], ...] = (answers.sections, delays.sections, sizes.sections, beyond.sections, quarter.sections, settings.sections)
+PARTS: tuple[Callable[[Asked], list[Section]], ...] = (answers.sections, delays.sections, sizes.sections, beyond.sections, quarter.sections, settings.sections, chosen.sections)
 
 
 def sections(catalogue: Catalogue, runs: Sequence[Run], look: Look) -> list[Section]:

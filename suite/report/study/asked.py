@@ -10,6 +10,7 @@ from typing import Any
 from suite.names import parse_call
 from suite.report.catalogue import Catalogue, TaskEntry
 from suite.report.style import Look, shown
+from suite.report.summary import clipped
 from suite.runs import Run, SpeedSpec, TrainSpec
 from suite.stats import Interval, Welch
 
@@ -94,7 +95,8 @@ def outcome(tested: Welch, task: TaskEntry) -> str:
 
 
 def scored(interval: Interval, task: TaskEntry) -> str:
-    """A score with its interval and n, for people."""
+    """A score with its interval and n, for people; an interval ends where scores do."""
+    interval = clipped(interval, task) or interval
     return f"{shown(interval.center, task.measure)} [{shown(interval.low, task.measure)}, {shown(interval.high, task.measure)}], n = {interval.n}"
 
 

@@ -32,8 +32,8 @@ def of(given: Asked, task: TaskEntry) -> Section | None:
     means = {cell: {TRAINED: mean_interval(tests(runs)), **{label: mean_interval(at(runs, label)) for label in labels}} for cell, runs in trained.items()}
     rows = [[cell, *(scored(interval, task) if interval else "–" for interval in each.values())] for cell, each in means.items()]
     said = [told(label, means, task) for label in (TRAINED, *labels)] + [f"{word}: its means are of the others." for runs in trained.values() if (word := lost(runs))]
-    solved = "; ".join(f"{label}: {shown(goal(label, task)[1], task.measure)}, chance {shown(goal(label, task)[0], task.measure)}" for label in (TRAINED, *labels))
-    note = f"The same weights, chosen at the difficulty trained on, scored at the others; a label is the task's own argument, and a task that draws its lengths draws them up to it. Solved at {solved}."
+    solved = "; ".join(f"{label} {shown(goal(label, task)[1], task.measure)}, chance {shown(goal(label, task)[0], task.measure)}" for label in (TRAINED, *labels))
+    note = f"The same weights, chosen at the difficulty trained on, scored at the others; a label is the task's own argument, and a task that draws its lengths draws them up to it. What counts as solved: {solved}."
     return Section(f"Beyond what was trained on: {short(task)}", said, [drawn(given, task, means)], [(["cell", TRAINED, *labels], rows)], note)
 
 
@@ -77,10 +77,11 @@ def drawn(given: Asked, task: TaskEntry, means: Means) -> str:
     for k, (cell, each) in enumerate(means.items()):
         shift = 0.06 * (k - (len(means) - 1) / 2)
         points = [(places[label] + shift, *(way(value, label, task) for value in interval[:3])) for label, interval in each.items() if interval]
-        axes.plot([x for x, *_ in points], [center for _, center, _, _ in points], color=given.look.colours[cell], marker=given.look.marks[cell], markersize=5, linewidth=1.5)
+        axes.plot([x for x, *_ in points], [center for _, center, _, _ in points], label=cell, color=given.look.colours[cell], marker=given.look.marks[cell], markersize=5, linewidth=1.5)
         for x, _, low, high in points:
             axes.plot([x, x], [low, high], color=given.look.colours[cell], linewidth=1.2)
         said.append(f"{cell}: " + ", ".join(f"{label}: {scored(interval, task)}" for label, interval in each.items() if interval))
+    axes.legend(frameon=False, fontsize=8)
     axes.axhline(1.0, color=INK, linestyle=":", linewidth=1)
     axes.set_ylim(max(axes.get_ylim()[0], -0.6), 1.08)
     axes.set_xticks(range(len(places)), [label.partition("=")[2] or label for label in places])

@@ -13,6 +13,7 @@ from suite.report.summary import listed
 from suite.stats import Fanova, Importance, Welch
 
 HOLDS, FAILS, SILENT, OPEN = "holds here", "does not hold here", "is not contradicted here", "cannot be told from these runs"
+ENOUGH = 20  # different settings from which a claim of one is judged
 FIT = 0.3  # share of the variance of unseen trials that a forest must explain before its shares are read
 MINOR = 0.1  # share of the variance below which a setting hardly matters
 
@@ -39,6 +40,9 @@ def judge(claim: ClaimEntry, given: Asked, task: TaskEntry, tested: Mapping[str,
         return (most(cells, tested, task) if claim.kind == "none better" else words), CELLS[claim.kind]([outcome(tested[cell], task) for cell in cells])
     if found is None:
         return "too few trials for a forest", OPEN
+    different = settings.different(given, task)
+    if different < ENOUGH:
+        return f"n = {found.n} trials have {different} different settings, too few to judge a setting by", OPEN
     if found.fit < FIT:
         return f"the forest explains {100 * found.fit:.0f} % of the variance of unseen trials, n = {found.n}: too little to read its shares", OPEN
     return SETTINGS[claim.kind](claim, given, task, found)

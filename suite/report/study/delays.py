@@ -89,10 +89,11 @@ def drawn(given: Asked, task: TaskEntry, argument: str, sweep: Sweep, values: li
     for number, (cell, at) in enumerate(sweep.items()):
         shift = 0.08 * (number - (len(sweep) - 1) / 2)
         points = [(places[value] + shift, interval) for value, each in at.items() if (interval := share(each))]
-        axes.plot([x for x, _ in points], [i.center for _, i in points], color=given.look.colours[cell], marker=given.look.marks[cell], markersize=5, linewidth=1.5)
+        axes.plot([x for x, _ in points], [i.center for _, i in points], label=cell, color=given.look.colours[cell], marker=given.look.marks[cell], markersize=5, linewidth=1.5)
         for x, interval in points:
             axes.plot([x, x], [interval.low, interval.high], color=given.look.colours[cell], linewidth=1.2, alpha=0.7)
         said.append(f"{cell}: " + ", ".join(f"{value:g}: {counted(each)}" for value, each in at.items()))
+    axes.legend(frameon=False, fontsize=8)
     axes.axhline(0.5, linestyle=":", linewidth=1, color="#888888")
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
     axes.set_ylim(-0.04, 1.04)

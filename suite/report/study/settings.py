@@ -79,7 +79,7 @@ def of(given: Asked, task: TaskEntry) -> Section | None:
     shares = found.shares()
     alone = [each for each in shares if len(each.parameters) == 1]
     first = alone[0]
-    said = [f"Of the variance of the test score over the searched ranges, {named(first)} alone accounts for {percents(first)}, " + ", ".join(f"{named(each)} for {percents(each)}" for each in alone[1:]) + f" (n = {found.n} trials)."]
+    said = [f"Of the variance of the test score over the searched ranges, {named(first)} alone accounts for {percents(first)}, " + ", ".join(f"{named(each)} for {percents(each)}" for each in alone[1:]) + f" (n = {found.n} trials of {different(given, task)} different settings)."]
     rows = [[named(each), percents(each), str(each.n)] for each in shares[:10]]
     weak = "" if found.fit > 0.3 else " It explains little, so these shares mean little."
     note = (
@@ -97,6 +97,11 @@ def named(each: Importance) -> str:
 def percents(each: Importance) -> str:
     """A share with the spread of the trees."""
     return f"{100 * each.share:.0f} % [{100 * each.low:.0f}, {100 * each.high:.0f}]"
+
+
+def different(given: Asked, task: TaskEntry) -> int:
+    """How many different settings the trials have, whatever the variant: all variants may share theirs."""
+    return len({tuple(str(value(run, path)) for path in given.catalogue.searched) for run in pooled(given, task)})
 
 
 def continuous(given: Asked) -> list[str]:

@@ -74,10 +74,11 @@ def drawn(given: Asked, whole: dict[int, dict[str, list[float]]], goal: float, t
     said = []
     for cell in dict.fromkeys(cell for scores in whole.values() for cell in scores):
         points = [(size, interval) for size, scores in whole.items() if cell in scores and (interval := mean_interval(scores[cell]))]
-        axes.plot([x for x, _ in points], [i.center for _, i in points], color=given.look.colours[cell], marker=given.look.marks[cell], markersize=5, linewidth=1.5)
+        axes.plot([x for x, _ in points], [i.center for _, i in points], label=cell, color=given.look.colours[cell], marker=given.look.marks[cell], markersize=5, linewidth=1.5)
         for x, interval in points:
             axes.plot([x, x], [interval.low, interval.high], color=given.look.colours[cell], linewidth=1.5)
         said.append(f"{cell}: " + ", ".join(f"{x:,}: {scored(i, task)}" for x, i in points))
+    axes.legend(frameon=False, fontsize=8)
     axes.axhline(goal, color=INK, linestyle=":", linewidth=1)
     axes.set_xscale("log")
     axes.set_xticks(list(whole), [f"{size:,}" for size in whole])
