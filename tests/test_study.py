@@ -281,7 +281,7 @@ def test_time_to_a_score_is_updates_times_the_step_at_the_shape_of_the_runs():
     [
         ({"baseline": "lsmt"}, "study.baseline: unknown cell 'lsmt'; did you mean 'lstm'?"),
         ({"difficulty": "delay"}, "study.difficulty: no two tasks differ in 'delay'; they differ in length"),
-        ({"sizes": "trian"}, "study.sizes: no two tasks differ in 'trian'"),
+        ({"sizes": "amount"}, "study.sizes: no two tasks differ in 'amount'"),
         ({"claims": (Claim(says="?", mark="seen", kind="alike", of=("gruu",)),)}, "study.claims: unknown cell or setting 'gruu'; did you mean 'gru'?"),
     ],
 )
