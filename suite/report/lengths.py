@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from suite.names import parse_call
+from suite.report.study.delays import solved, whole
 from suite.report.style import INK, Drawn, Look, canvas, svg
 from suite.report.summary import Summary
 from suite.runs import Run, TrainSpec
-from suite.stats import Critical, critical
+from suite.stats import Critical
 
 LIKELY = ("length", "delay", "lag", "test", "stretch")  # which argument is drawn where several vary
 
@@ -69,15 +69,10 @@ def draw(found: Sweep, look: Look, name: str) -> Drawn:
 
 
 def each_critical(found: Sweep, runs: Sequence[Run]) -> dict[str, Critical]:
-    """The critical value of each cell that has the same seeds, two or more, at every difficulty."""
+    """The critical value of each cell that has the same seeds, two or more, at every difficulty; solved is what the page of a study calls so."""
     made = {}
-    scores: dict[tuple[str, str], list[tuple[int, float]]] = {}
-    for run in runs:
-        if isinstance(run.spec, TrainSpec) and run.score is not None and run.score.test is not None:
-            scores.setdefault((run.spec.task, run.spec.cell), []).append((run.spec.seed, run.score.test))
     for cell in dict.fromkeys(score.cell for _, s in found.tasks for score in s.scores):
-        solved = {x: {seed: s.solves(score) for seed, score in scores.get((s.name, cell), [])} for x, s in found.tasks}
-        seeds = sorted(set.intersection(*map(set, solved.values())))
-        if len(seeds) >= 2 and all(set(at) == set(seeds) for at in solved.values()):
-            made[cell] = critical({x: [at[seed] for seed in seeds] for x, at in solved.items()}, np.random.default_rng(0))
+        mine = {x: [run for run in runs if isinstance(run.spec, TrainSpec) and (run.spec.task, run.spec.cell) == (s.name, cell)] for x, s in found.tasks}
+        if (each := whole({x: solved(s.task, mine[x]) for x, s in found.tasks})) is not None:
+            made[cell] = each
     return made
