@@ -96,7 +96,7 @@ def regress(folder, *arguments):
 def test_a_planted_commit_is_called_in_its_own_series_only(clone, name):
     base = git(clone, "rev-parse", "HEAD")
     try:
-        status, found = regress(clone, base, plant(clone, name), "--minutes", "9", *(word for pattern in WATCHED for word in ("--only", pattern)))
+        status, found = regress(clone, base, plant(clone, name), "--minutes", "3", *(word for pattern in WATCHED for word in ("--only", pattern)))
     finally:
         git(clone, "reset", "-q", "--hard", base)
     called = {entry["name"]: entry for entry in found["series"] if entry["verdict"] not in ("no change", "cannot tell")}
