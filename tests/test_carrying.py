@@ -16,10 +16,10 @@ import suite.report.site
 from suite.experiments import Experiment, Recipe
 from suite.launch import limits, memory
 from suite.launch import run as launch
+from suite.launch.completion import complete
 from suite.launch.jobs import training
 from suite.launch.limits import Limits
-from suite.launch.local import PINNED, Job, Pool
-from suite.launch.plan import complete
+from suite.launch.local import PINNED, Job, Outcome, Pool
 from suite.launch.progress import Reporter
 from suite.launch.supervise import another, attempts
 from suite.runs import Store, TrainSpec
@@ -34,7 +34,7 @@ TRIO = Experiment("trio", "Who fails?", ("rnn", "gru"), (Recipe(PARITY, SETTINGS
 def page(monkeypatch):
     """Neither page nor baselines."""
     monkeypatch.setattr(suite.report.site, "render", lambda out: out / "index.html")
-    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key(PARITY): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]})
+    monkeypatch.setattr(launch, "known_baselines", lambda out: {launch.key_of(PARITY): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]})
 
 
 def carry_out(experiment, out, **more):
@@ -88,7 +88,7 @@ def test_what_is_tried_after_which_end():
     whole = Job("train", {}, "whole", apart=lambda: [Job("train", {}, "left"), Job("train", {}, "right")])
 
     def next_tries(cause, sentence="it ended", retries=1, **fields):
-        return [job.about for job in another(launch.Outcome(replace(whole, **fields), "failed", sentence, cause), retries)]
+        return [job.about for job in another(Outcome(replace(whole, **fields), "failed", sentence, cause), retries)]
 
     assert next_tries("died") == next_tries("raised") == ["whole"]
     assert next_tries("died", tries=1) == next_tries("died", retries=0) == ["left", "right"]

@@ -10,7 +10,7 @@ from suite.cli import main
 from suite.data import tensors
 from suite.engines import ENGINES
 from suite.experiments import EXPERIMENTS
-from suite.launch import plan
+from suite.launch import lookup
 from suite.runs import Store
 from suite.tasks import TASKS
 
@@ -34,10 +34,10 @@ def carrousel(capsys):
 @pytest.fixture
 def fresh():
     """Data sets are looked up again, before and after."""
-    for clear in (tensors.columns.cache_clear, plan._answers.clear, plan.task_of.cache_clear):
+    for clear in (tensors.columns.cache_clear, lookup._answers.clear, lookup.task_of.cache_clear):
         clear()
     yield
-    for clear in (tensors.columns.cache_clear, plan._answers.clear, plan.task_of.cache_clear):
+    for clear in (tensors.columns.cache_clear, lookup._answers.clear, lookup.task_of.cache_clear):
         clear()
 
 

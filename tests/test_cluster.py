@@ -21,6 +21,7 @@ from suite.launch import joining, modules, node
 from suite.launch import ray as on_ray
 from suite.launch import run as launch
 from suite.launch.deaths import cause, death
+from suite.launch.jobs import trained
 from suite.launch.launchers import launcher
 from suite.launch.limits import USUAL
 from suite.launch.local import Job, Outcome
@@ -279,10 +280,10 @@ def test_outcomes_survive_the_way_bit_for_bit():
     sent = Outcome(Job("train", {}, group), "done", value)
     got = node.decoded(sent.job, node.encoded(sent, there))
     assert (got.kind, got.value, got.where) == ("done", value, there)
-    (run,) = launch.trained(got, where())
+    (run,) = trained(got, where())
     assert (run.where.machine, run.where.threads, run.where.replicas) == ("00000000", 3, 1)
     said = Outcome(Job("train", {}, group), "failed", "it broke")
-    (run,) = launch.trained(node.decoded(said.job, node.encoded(said, there)), where())
+    (run,) = trained(node.decoded(said.job, node.encoded(said, there)), where())
     assert (run.status, run.where.machine) == ("failed: it broke", "00000000")
     with pytest.raises(ValueError, match="validation error"):
         node.decoded(sent.job, b'[{"kind": "done"}, {}, 1]')

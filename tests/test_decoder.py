@@ -7,7 +7,7 @@ import torch
 
 import suite
 from suite.engines import ENGINES, unroll
-from suite.launch.plan import complete
+from suite.launch.completion import complete
 from suite.report.ways import built
 from suite.runs import TrainSpec
 from suite.tasks.task import asked

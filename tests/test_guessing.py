@@ -8,7 +8,7 @@ import torch
 import suite
 from suite.engines import ENGINES, unroll
 from suite.experiments import EXPERIMENTS
-from suite.launch.plan import complete
+from suite.launch.completion import complete
 from suite.report.catalogue import TaskEntry
 from suite.report.solving import Solving, solvings
 from suite.report.summary import summaries

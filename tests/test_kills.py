@@ -176,7 +176,7 @@ import sys
 from pathlib import Path
 from suite.launch.jobs import training
 from suite.launch.local import Pool
-from suite.launch.plan import complete
+from suite.launch.completion import complete
 from suite.launch.stopping import stoppable
 from suite.runs import TrainSpec
 
@@ -239,7 +239,7 @@ def carried(experiment, out):
 def bare(monkeypatch):
     """Neither page nor baselines."""
     monkeypatch.setattr(suite.report.site, "render", lambda out: out / "index.html")
-    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key("adding(length=3)"): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]})
+    monkeypatch.setattr(launch, "known_baselines", lambda out: {launch.key_of("adding(length=3)"): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]})
 
 
 def test_a_full_disk_is_one_sentence_and_takes_no_record_away(disk, bare):

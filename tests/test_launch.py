@@ -11,7 +11,7 @@ import torch
 import suite.report.site
 from suite.engines import BEST, ENGINES
 from suite.experiments import Experiment, Recipe
-from suite.launch import plan as plan_module
+from suite.launch import completion
 from suite.launch import run as launch
 from suite.launch.local import Job, Pool, death
 from suite.launch.plan import plan
@@ -28,7 +28,7 @@ TIMED = Experiment("timed", "How fast?", ("gru-cho",), (), ({"length": 3, "batch
 def page(monkeypatch):
     """Neither page nor baselines: tests/test_cli.py asks for both."""
     monkeypatch.setattr(suite.report.site, "render", lambda out: out / "index.html")
-    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key(recipe.task): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}] for recipe in TINY.recipes})
+    monkeypatch.setattr(launch, "known_baselines", lambda out: {launch.key_of(recipe.task): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}] for recipe in TINY.recipes})
 
 
 def carry_out(experiment, out, **more):
@@ -90,7 +90,7 @@ def test_a_plan_fills_in_what_names_decide():
 
 
 def finished(spec, status="done", machine=None):
-    spec, _ = plan_module.complete(spec)
+    spec, _ = completion.complete(spec)
     here = where() if machine is None else where().model_copy(update={"machine": machine})
     return Run(id=spec.id, spec=spec, status=status, score=Score(best_step=1, validation=1.0, test=1.0), where=here)
 
@@ -123,7 +123,7 @@ def test_an_engine_that_refuses_is_refused_in_its_words():
 
 
 def test_a_result_is_not_given_up_for_a_refusal(monkeypatch):
-    monkeypatch.setattr(plan_module, "unavailable", lambda task: "digits are not here")
+    monkeypatch.setattr(completion, "unavailable", lambda task: "digits are not here")
     earlier = finished(specs(task="digits-rows"))
     made = plan([specs(task="digits-rows"), specs(task="digits-rows", seed=1)], [earlier], where().machine)
     assert made.found == [earlier]

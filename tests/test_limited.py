@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import suite
-from suite.launch.plan import canonical
+from suite.launch.lookup import canonical
 from suite.tasks import Batch
 from suite.tasks.conformance import check
 from suite.tasks.limited import joined, rows

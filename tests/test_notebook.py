@@ -17,7 +17,7 @@ def mine(units):
 
 # neither page nor baselines: tests/test_cli.py asks for both
 suite.report.site.render = lambda out: out / "index.html"
-launch._known_baselines = lambda out: {launch._key(mine(4).recipes[0].task): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]}
+launch.known_baselines = lambda out: {launch.key_of(mine(4).recipes[0].task): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]}
 
 def called(units):
     runs = suite.run(mine(units), out=f"out{units}", workers=2)

@@ -15,14 +15,14 @@ import suite
 from suite.cli import main
 from suite.experiments import Experiment, Match, Mistakes, Recipe, Sample, Search, file, match, points, schema, search
 from suite.experiments.conditions import conditions
-from suite.launch import plan as plan_module
-from suite.launch import prices
+from suite.launch import completion, prices
 from suite.launch.asking import asked, experiment_of, solved
 from suite.launch.budget import gain, within
+from suite.launch.completion import Completion, complete
 from suite.launch.estimate import COARSE, Estimator, Facts, facts, makespan
 from suite.launch.limits import Limits
 from suite.launch.narrow import narrowed
-from suite.launch.plan import Completion, Plan, complete, plan, together
+from suite.launch.plan import Plan, plan, together
 from suite.launch.searching import Carried, searched
 from suite.launch.shard import Shard, part, shard
 from suite.launch.showing import shown
@@ -566,8 +566,8 @@ def test_a_dry_run_says_runs_groups_time_and_memory(monkeypatch):
 def test_planning_makes_what_specs_share_once(monkeypatch):
     calls = Counter()
     for name in ("digest", "canonical", "network_of"):
-        real = getattr(plan_module, name)
-        monkeypatch.setattr(plan_module, name, lambda *a, real=real, name=name: calls.update([name]) or real(*a))
+        real = getattr(completion, name)
+        monkeypatch.setattr(completion, name, lambda *a, real=real, name=name: calls.update([name]) or real(*a))
     specs = made(cells=("rnn", "gru"), grid={"optimiser.lr": [0.1 * k for k in range(1, 21)], "batch": [8, 16]}, recipes=(Recipe(PARITY, {}),), seeds=3).specs()
     assert plan(specs, [], "here").missing == len(specs) == 240
     assert calls == {"digest": 2, "canonical": 1, "network_of": 2 * 2}

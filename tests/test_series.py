@@ -17,7 +17,7 @@ from scipy.integrate import quad
 import suite
 import suite.tasks.baselines as baselines_of
 from suite.data import DataError, NotAvailable, columns, manifest, repository, tensors
-from suite.launch.plan import complete
+from suite.launch.completion import complete
 from suite.runs import TrainSpec
 from suite.tasks import scores
 from suite.tasks.airline import ENDS, SEASONAL

@@ -10,7 +10,8 @@ import suite.engines
 from suite.cells import digest
 from suite.experiments import Experiment, Recipe
 from suite.launch import run as launch
-from suite.launch.plan import complete, plan, together
+from suite.launch.completion import complete
+from suite.launch.plan import plan, together
 from suite.report.catalogue import read_catalogue
 from suite.report.summary import summaries
 from suite.report.ways import apart

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from suite.exports import FORMATS, export
-from suite.launch.plan import complete
+from suite.launch.completion import complete
 from suite.launch.run import prepare
 from suite.report import site
 from suite.runs import Costs, Optimiser, Point, Run, Score, SpeedSpec, Store, Timing, TrainSpec, where

@@ -23,7 +23,7 @@ def bounds(timeout: str, retries: int, memory: str | None) -> Any:
 
 
 def ended(carried: Any) -> int:
-    from suite.launch.run import line
+    from suite.launch.keeping import line
 
     for run in carried.failed:
         click.echo(f"carrousel: {line(run)}", err=True)

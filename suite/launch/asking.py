@@ -16,7 +16,8 @@ from suite.experiments import EXPERIMENTS, Experiment, file
 from suite.experiments.experiment import Asked
 from suite.experiments.match import Match, units
 from suite.experiments.mistakes import Mistakes, merged
-from suite.launch.plan import Completion, deciding, task_of
+from suite.launch.completion import Completion, deciding
+from suite.launch.lookup import task_of
 from suite.runs.spec import SpeedSpec, TrainSpec
 from suite.training.group import costs_of, network_of
 

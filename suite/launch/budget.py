@@ -21,7 +21,8 @@ import numpy as np
 from scipy import stats
 
 from suite.launch.estimate import Estimator, makespan
-from suite.launch.plan import Plan, task_of, timing_seconds
+from suite.launch.lookup import task_of
+from suite.launch.plan import Plan, timing_seconds
 from suite.runs import SpeedSpec, TrainSpec
 
 

@@ -15,7 +15,7 @@ from suite import catalogue, names, papers, proofs
 from suite.cells import CELLS, digest
 from suite.launch.counting import formula
 from suite.launch.example import example
-from suite.launch.plan import canonical, task_of
+from suite.launch.lookup import canonical, task_of
 from suite.launch.typeset import equations as typeset
 from suite.tasks import TASKS, Task
 from suite.tasks.baselines import Baseline, without_order

@@ -97,8 +97,8 @@ def _compiler(place: Place) -> str:
 def _worker(place: Place) -> str:
     """A short training run in a process of its own, as every run is carried out."""
     del place
+    from suite.launch.completion import complete
     from suite.launch.limits import USUAL, written
-    from suite.launch.plan import complete
     from suite.runs.machine import cores
     from suite.runs.spec import TrainSpec
 

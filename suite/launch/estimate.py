@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import torch
 
-from suite.launch.plan import task_of
+from suite.launch.lookup import task_of
 from suite.launch.prices import COARSE, key, known
 from suite.runs import Optimiser, Run, TrainSpec, where
 from suite.training.calibrate import Speed, features

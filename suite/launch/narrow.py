@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from suite.launch.budget import told, within
+from suite.launch.completion import Completion
 from suite.launch.estimate import Estimator
-from suite.launch.plan import Completion, Plan
+from suite.launch.plan import Plan
 from suite.launch.prices import measured
 from suite.launch.shard import Shard, part
 from suite.runs import SpeedSpec, TrainSpec, Where

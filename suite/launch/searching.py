@@ -11,7 +11,8 @@ from typing import Any
 from suite.experiments import Experiment
 from suite.experiments.experiment import Asked
 from suite.experiments.search import Contestant, Search, at_the_end, best
-from suite.launch.plan import Completion, task_of
+from suite.launch.completion import Completion
+from suite.launch.lookup import task_of
 from suite.runs import Run, SpeedSpec, TrainSpec
 
 

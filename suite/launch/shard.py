@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from suite.launch.plan import Completion, group_of
+from suite.launch.completion import Completion
+from suite.launch.plan import group_of
 from suite.runs.spec import SpeedSpec, TrainSpec
 
 

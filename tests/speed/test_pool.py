@@ -47,7 +47,7 @@ def test_a_process_that_does_nothing(benchmark):
 @pytest.mark.benchmark(group="pool")
 def test_overhead_of_a_tiny_group(benchmark, tmp_path, monkeypatch):
     monkeypatch.setattr(suite.report.site, "render", lambda out: out / "index.html")
-    monkeypatch.setattr(launch, "_known_baselines", lambda out: {launch._key(TASK): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]})
+    monkeypatch.setattr(launch, "known_baselines", lambda out: {launch.key_of(TASK): [{"name": "none", "score": 0.5, "deviation": 0.1, "n": 9}]})
     groups = 40 if many(benchmark) else 2
     recipes = tuple(Recipe(TASK, TINY | {"data_seed": k}) for k in range(groups))
     experiment = Experiment("tiny", "?", ("rnn",), recipes, seeds=1)
