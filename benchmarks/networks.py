@@ -41,7 +41,9 @@ def alone(kind: str, *values: str) -> dict[str, Any]:
     asked = {"series": f"{kind}[{', '.join(values)}]"}
     lines = "".join(f"{json.dumps(each)}\n" for each in ({"do": "make", **asked}, {"do": "once", "round": 0, **asked}))
     for _ in range(PROCESSES):
-        done = subprocess.run([sys.executable, "-c", WORKER, str(Path(__file__).resolve().parents[1])], input=lines, capture_output=True, text=True, check=True)  # noqa: S603
+        done = subprocess.run([sys.executable, "-c", WORKER, str(Path(__file__).resolve().parents[1])], input=lines, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise RuntimeError(f"a worker ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         if refusals := [answer["refused"] for answer in answers if "refused" in answer]:
             raise SkipNotImplemented(refusals[0])

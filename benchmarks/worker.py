@@ -35,6 +35,8 @@ def make(name: str) -> dict[str, Any]:
     if kind.way == "turn":
         for _ in range(3):
             made[name]()
+        gc.collect()
+        gc.freeze()  # what is there stays: looking through torch before every turn would take longer than the turns
     return {"ready": True}
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from suite.regress import history, kept, pages
+from suite.regress import history, kept, pages, told
 from suite.regress.judge import BETTER, WORSE
-from suite.regress.steps import steps
+from suite.regress.steps import steps, unsettled
 from suite.regress.trees import git
 
 CONF = {
@@ -115,7 +115,7 @@ def test_results_are_read_machine_by_machine(measured):
 
 def test_a_step_five_commits_back_is_found_and_attributed(measured, capsys):
     folder, commits = measured
-    status = history.reported(folder, set(commits))
+    status = history.reported(folder, commits[::-1])
     out = capsys.readouterr().out
     found = json.loads((folder / ".asv" / "steps.json").read_text())
 
@@ -124,10 +124,55 @@ def test_a_step_five_commits_back_is_found_and_attributed(measured, capsys):
         (name, commits[-BACK], WORSE) for name in ("networks.Step.time_step[lstm, cpu 1]", "networks.DigitsError.track_error[gru]")
     }
     assert out.count(f"{commits[-BACK][:9]} change number {10 - BACK}") == 2
-    assert "10 commits measured: 2 steps for the worse" in out
+    assert "10 of 10 commits measured: 2 steps for the worse" in out
     assert f"failed: networks.Memory.track_memory[gru] on first at {commits[-2][:9]}" in out
-    assert history.reported(folder, set(commits[-2:-1])) == 1  # no step there, but a failure
-    assert history.reported(folder, set(commits[:2])) == 0
+    assert history.reported(folder, commits[-2:-1]) == 1  # no step there, but a failure
+    assert history.reported(folder, commits[1::-1]) == 0
+    assert history.reported(folder, commits[::-1], new=True) == 0  # all that has been told
+    assert "regression, told before" in capsys.readouterr().out
+    (folder / ".asv" / "steps.json").unlink()
+    assert history.reported(folder, commits[::-1], new=True) == 1
+    assert history.reported(folder, commits[::-1]) == 1
+
+
+def test_a_range_that_asv_did_not_measure_is_no_success(measured):
+    folder, commits = measured
+    with pytest.raises(ValueError, match="asv ended with status 2"):
+        history.reported(folder, commits[1::-1], ended=2)
+    git(folder, "checkout", "-q", "-b", "topic", commits[4])
+    git(folder, "-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m", "topic")
+    topic = git(folder, "rev-parse", "HEAD")
+    git(folder, "checkout", "-q", "main")
+    with pytest.raises(ValueError, match="nothing was measured at any of the 1 commits"):
+        history.reported(folder, history.within(folder, "main..topic"))
+    assert history.within(folder, "main..topic") == [topic]
+    assert told.ordered(folder, topic) == [*commits[:5], topic]
+
+
+@pytest.mark.parametrize(("status", "said"), [(-9, "signal 9"), (1, "status 1")])
+def test_asv_that_does_not_end_is_a_mistake(measured, monkeypatch, status, said):
+    monkeypatch.setattr(history, "asv", lambda home, *command: status if command[0] == "run" else 0)
+    with pytest.raises(ValueError, match=rf"did not run to its end \({said}\)"):
+        history.ran(measured[0], "HEAD^!", [])
+
+
+def test_one_figure_alone_is_no_step(measured):
+    folder, commits = measured
+    series = next(each for each in kept.read(folder / ".asv" / "results") if each.series.name.startswith("networks.Step.time_step[gru"))
+    assert steps(series, commits) == []
+    series.figures[commits[3]] /= 1.5
+    series.figures[commits[-1]] *= 1.3
+    (one,) = unsettled(series, commits)
+
+    assert steps(series, commits) == []
+    assert (one.first, one.verdict) == (commits[-1], WORSE)
+    series.figures |= {name: series.figures[name] * 1.3 for name in commits[-4:-1]}
+    (step,) = steps(series, commits)
+    assert step.first == commits[-4]
+    assert unsettled(series, commits) == []
+    series.figures[commits[-4]] *= 1.1 / 1.3  # between both: it may be of either
+    (step,) = steps(series, commits)
+    assert (step.last, step.first, step.verdict) in [(commits[-5], commits[-3], WORSE), (commits[-5], commits[-4], WORSE), (commits[-4], commits[-3], WORSE)]
 
 
 def test_a_step_is_attributed_to_a_range_where_commits_were_not_measured(measured):

@@ -16,6 +16,16 @@ def writable(out: Path) -> Iterator[None]:
         (out / "runs").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out / "runs"):
             pass
+    except OSError as error:
+        raise OSError(f"cannot write to '{out}': {error.strerror}") from None
+    with held(out, "run"):
+        yield
+
+
+@contextmanager
+def held(out: Path, what: str) -> Iterator[None]:
+    """A folder that is there, held by one process at a time."""
+    try:
         lock = (out / ".lock").open("w")
     except OSError as error:
         raise OSError(f"cannot write to '{out}': {error.strerror}") from None
@@ -23,5 +33,5 @@ def writable(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OSError(f"another run is writing to '{out}'; wait for it, or give --out another folder") from None
+            raise OSError(f"another {what} is writing to '{out}'; wait for it, or give --out another folder") from None
         yield

@@ -7,13 +7,17 @@ import shutil
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import click
 
+from suite.launch.stopping import stoppable
+from suite.launch.writable import held
 from suite.regress import table, trees
 from suite.regress.judge import status
-from suite.regress.rounds import Plan, listed, measure
+from suite.regress.pairs import Measured
+from suite.regress.rounds import Plan, listed, rounds, verdicts
 from suite.regress.series import Series
 from suite.regress.sides import Side
 from suite.runs import where
@@ -40,30 +44,49 @@ def command(before: str | None, after: str | None, only: Sequence[str], place: s
     """Compare commit BEFORE with AFTER: the working tree unless it is said, its merge base with the main branch unless that is."""
     repository = Path.cwd()
     out.mkdir(parents=True, exist_ok=True)
-    first = trees.exported(repository, before or trees.merge_base(repository), out.resolve())
-    second = trees.exported(repository, after, out.resolve()) if after else trees.working(repository, out.resolve())
-    sides = sides_of([first, second], trees.benchmarks(repository, out.resolve()), pythons, out.resolve())
-    wanted = chosen(listed(sides[1], timeout), only, place)
-    found = measure(*sides, wanted, Plan(seconds=60 * minutes, timeout=timeout), lambda line: click.echo(f"regress: {line}", err=True), cores())
-    title, here = f"{first.name} against {second.name}", where()
-    text = table.markdown(found, title, [*NOTES, f"{here.processor}, {place}."])
+    with held(out, "comparison"), stoppable():
+        for name in ("regress.md", "regress.json"):  # of another comparison
+            (out / name).unlink(missing_ok=True)
+        first = trees.exported(repository, before or trees.merge_base(repository), out.resolve())
+        second = trees.exported(repository, after, out.resolve()) if after else trees.working(repository, out.resolve())
+        trees.pruned(out.resolve(), [first, second])
+        sides = sides_of([first, second], trees.benchmarks(repository, out.resolve()), pythons, out.resolve())
+        found = [Measured(series) for series in chosen(listed(sides[1], timeout), only, place)]
+        told = partial(written, out, found, f"{first.name} against {second.name}", before=first.name, after=second.name, place=place)
+        try:
+            rounds(*sides, found, Plan(seconds=60 * minutes, timeout=timeout), lambda line: click.echo(f"regress: {line}", err=True), cores())
+        except KeyboardInterrupt:
+            told(interrupted=True)
+            raise
+        return told()
+
+
+def written(out: Path, found: Sequence[Measured], title: str, *, interrupted: bool = False, **about: str) -> int:
+    """Print the table, keep it as regress.md and regress.json; the exit status."""
+    judged, here = verdicts(found), where()
+    text = table.markdown(judged, title + (", interrupted" if interrupted else ""), [*NOTES, f"{here.processor}, {about['place']}."])
     (out / "regress.md").write_text(text, encoding="utf-8")
-    (out / "regress.json").write_text(table.written(found, before=first.name, after=second.name, machine=here.machine, processor=here.processor, place=place), encoding="utf-8")
+    (out / "regress.json").write_text(table.written(judged, **about, machine=here.machine, processor=here.processor, interrupted=interrupted), encoding="utf-8")
     click.echo(text, nl=False)
-    return status(found)
+    return status(judged)
 
 
 def sides_of(pair: Sequence[trees.Tree], asked: Path, pythons: Sequence[str], out: Path) -> tuple[Side, Side]:
     """Both trees, asked by the same benchmarks, with one cache of compiled kernels."""
     if len(pythons) > 2:
         raise ValueError(f"--python is given once for both trees or once for each, not {len(pythons)} times")
-    both = [*pythons, *pythons][:2] if pythons else [sys.executable] * 2
-    for python in both:
-        if not shutil.which(python):
-            raise ValueError(f"there is no interpreter '{python}'")
+    both = [interpreter(python) for python in ([*pythons, *pythons][:2] if pythons else [sys.executable] * 2)]
     cache = {"CARROUSEL_CACHE": os.environ.get("CARROUSEL_CACHE") or str(out / "cache")}
     before, after = (Side(tree.name, (tree.folder, asked), python, environment=cache) for tree, python in zip(pair, both, strict=True))
     return before, after
+
+
+def interpreter(python: str) -> str:
+    """Where an interpreter is, whatever the folder that it is started in; links are left as they are, for a virtual environment's is one."""
+    found = shutil.which(python)
+    if not found:
+        raise ValueError(f"there is no interpreter '{python}'")
+    return os.path.abspath(found)
 
 
 def chosen(known: Sequence[tuple[Series, str]], only: Sequence[str], place: str) -> list[Series]:

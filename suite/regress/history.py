@@ -5,33 +5,30 @@ Exit status: 0 where no commit made anything worse, 1 where one did or a benchma
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from suite.regress.judge import WORSE
-from suite.regress.kept import Kept, read
+from suite.launch.stopping import stoppable
 from suite.regress.pages import offline
 from suite.regress.sides import ONE_THREAD
-from suite.regress.steps import Step, steps
-from suite.regress.table import figure
+from suite.regress.told import PLACE, reported
 from suite.regress.trees import commit, git
 from suite.runs import Where, where
 
-PLACE = Path(".asv")
-SHORT = 9
+FAILURES = 2  # asv's status where a benchmark failed, and for an option that it does not know
+NEW = "--new"
 
 
 def accelerator() -> str:
     """The name of the first graphics processor, or "none"."""
     try:
-        found = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=True)  # noqa: S607
-    except (OSError, subprocess.CalledProcessError):
+        found = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=True, timeout=30)  # noqa: S607
+    except (OSError, subprocess.SubprocessError):
         return "none"
     return (found.stdout.splitlines() or ["none"])[0].strip()
 
@@ -62,80 +59,44 @@ def ran(repository: Path, chosen: str, options: Sequence[str]) -> int:
     home.mkdir(exist_ok=True)
     asv(home, "machine", "--yes", *(word for name, value in machine.items() for word in (f"--{name}", value)))
     status = asv(home, "run", "-E", f"virtualenv:{sys.version_info.major}.{sys.version_info.minor}", "--machine", machine["machine"], *options, chosen)
-    if status == 1 or not (home / "results" / "benchmarks.json").exists():
-        raise ValueError(f"asv did not run (status {status}); it says why above")
+    if status not in (0, FAILURES) or not (home / "results" / "benchmarks.json").exists():
+        raise ValueError(f"asv did not run to its end ({f'signal {-status}' if status < 0 else f'status {status}'}); what it measured until then is kept in {home / 'results'}")
     if asv(home, "publish") != 0:
         raise ValueError("asv did not write its pages; it says why above")
     offline(home / "html")
     return status
 
 
-def ordered(repository: Path) -> list[str]:
-    """Commits of the main line, oldest first. In a shallow clone the older ones are missing, and with them their figures."""
-    return git(repository, "rev-list", "--first-parent", "--reverse", "HEAD").split()
-
-
-def within(repository: Path, chosen: str) -> set[str]:
-    """The commits of a range as git has it; ValueError where it is none."""
+def within(repository: Path, chosen: str) -> list[str]:
+    """The commits of a range as git has it, newest first; ValueError where there is none."""
     try:
-        return set(git(repository, "rev-list", "--first-parent", *chosen.split()).split())
+        found = git(repository, "rev-list", "--first-parent", *chosen.split(), "--").split()
     except ValueError as error:
         raise ValueError(f"'{chosen}' is no range of commits: {error}; write it as git does, like HEAD~8..HEAD") from None
-
-
-def told(found: Sequence[Step], failed: Mapping[str, Sequence[str]], subjects: Mapping[str, str], measured: int) -> str:
-    """Markdown: a row a step, which commit it is attributed to; then what failed."""
-    head = ("series", "machine", "before", "after", "change", "commit", "verdict")
-    rows = [
-        (
-            each.series.name,
-            each.machine,
-            figure(each.before, each.series.unit),
-            figure(each.after, each.series.unit),
-            each.series.said(each.change),
-            f"{each.first[:SHORT]} {subjects.get(each.first, '')}" + (f" (or one of {each.between} before it that were not measured)" if each.between else ""),
-            each.verdict,
-        )
-        for each in found
-    ]
-    lines = [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in (head, ["---"] * len(head), *rows)] if rows else []
-    worse = sum(each.verdict == WORSE for each in found)
-    summary = f"**{measured} commits measured: {worse} steps for the worse, {len(found) - worse} for the better.**"
-    broken = [f"- failed: {name} at {', '.join(each[:SHORT] for each in commits)}" for name, commits in failed.items()]
-    return "\n".join(["## Steps", "", summary, "", *lines, "", *broken]).rstrip() + "\n"
+    if not found:
+        raise ValueError(f"there is no commit in '{chosen}'")
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point. The range is the last argument, HEAD^! without one; what is before it goes to `asv run`."""
+    """Entry point. The range is the last argument, HEAD^! without one; what is before it goes to `asv run`, but for `--new`: then only what no earlier call told decides the status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    new = NEW in given
+    given = [word for word in given if word != NEW]
     chosen = given.pop() if given and not given[-1].startswith("-") else "HEAD^!"
     repository = Path.cwd()
     try:
         commit(repository, "HEAD")
         inside = within(repository, chosen)
-        status = ran(repository, chosen, given)
-        sys.exit(reported(repository, inside) or int(status == 2))
+        with stoppable():
+            status = ran(repository, chosen, given)
+        sys.exit(reported(repository, inside, status, new))
     except (ValueError, OSError) as error:
         print(f"history: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-
-
-def reported(repository: Path, inside: set[str]) -> int:
-    """Print the steps of a range and keep them as steps.md and steps.json; the exit status."""
-    kept, commits = read(repository / PLACE / "results"), ordered(repository)
-    found = [step for each in kept for step in steps(each, commits) if step.first in inside]
-    failed = {f"{each.series.name} on {each.machine}": lost for each in kept if (lost := [name for name in each.failed if name in inside])}
-    text = told(found, failed, {step.first: git(repository, "log", "-1", "--format=%s", step.first) for step in found}, _measured(kept, inside))
-    (repository / PLACE / "steps.md").write_text(text, encoding="utf-8")
-    entries = [step._asdict() | {"series": step.series.name, "unit": step.series.unit} for step in found]
-    (repository / PLACE / "steps.json").write_text(json.dumps({"steps": entries, "failed": failed}, indent=1) + "\n", encoding="utf-8")
-    print(text, end="")
-    print(f"pages: {(repository / PLACE / 'html' / 'index.html').resolve()} (to be served: asv preview)", file=sys.stderr)
-    return int(bool(failed) or any(step.verdict == WORSE for step in found))
-
-
-def _measured(kept: Sequence[Kept], inside: set[str]) -> int:
-    return len({name for each in kept for name in each.figures} & inside)
+    except KeyboardInterrupt:
+        print("history: interrupted; what was measured is kept, and --skip-existing goes on from there", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

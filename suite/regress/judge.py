@@ -22,6 +22,7 @@ from suite.stats.samples import Array
 
 LEVEL, LOOKS = 0.99, 5
 WORSE, BETTER, SAME, OPEN, FAILED, REFUSED, NEW = "regression", "improvement", "no change", "cannot tell", "failed", "refused", "no baseline"
+LOST = "lost"  # how a process ends that did not answer, or died
 VERDICTS = (WORSE, BETTER, SAME, OPEN, FAILED, REFUSED, NEW)
 
 
@@ -94,10 +95,10 @@ def detectable(change: Interval, floor: float, matters: float) -> float:
 def status(judged: Sequence[Judged]) -> int:
     """The exit status: 1 where something regressed or failed, 3 where the data cannot tell, 0 otherwise.
 
-    Refused by both is told and counts as nothing, so does what only the later tree can do; where there is nothing else, the data cannot tell.
+    Refused by both is told and counts as nothing, so does what only the later tree can do; where there is nothing else, nothing was compared.
     """
     verdicts = {each.verdict for each in judged}
-    return 1 if verdicts & {WORSE, FAILED} else 3 if OPEN in verdicts or verdicts <= {REFUSED} else 0
+    return 1 if verdicts & {WORSE, FAILED} else 3 if OPEN in verdicts or verdicts <= {REFUSED, NEW} else 0
 
 
 def finite(value: float | None) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from suite.regress.judge import FAILED, LOOKS, NEW, OPEN, REFUSED, Judged, judge
+from suite.regress.judge import FAILED, LOOKS, LOST, NEW, OPEN, REFUSED, Judged, judge
 from suite.regress.series import Series
 from suite.stats.samples import Array
 
@@ -20,24 +20,20 @@ class Measured:
     """A series as far as it has been measured.
 
     figures   what each process of a round found, a list each: repeats in turn, or one a seed
-    reasons   why a side has no figures: (side, "failed" or "refused", sentence)
+    reasons   why a side has no further figures: (side, "failed", "lost" or "refused", sentence)
+    looked    how often pairs were looked at
     """
 
     series: Series
     rounds: list[dict[str, list[float]]] = field(default_factory=list)
     reasons: list[tuple[str, str, str]] = field(default_factory=list)
     judged: Judged | None = None
+    looked: int = 0
 
     @property
     def decided(self) -> bool:
         """Whether it is measured no more."""
-        return self.judged is not None and (self.judged.decided or self.looked == LOOKS)
-
-    @property
-    def looked(self) -> int:
-        """How often pairs enough for a verdict were looked at."""
-        n = len(self.rounds)
-        return n if self.series.seeds else max(0, (n - FIRST) // EVERY + 1)
+        return self.judged is not None and (self.judged.decided or self.looked >= LOOKS or bool(self.reasons))
 
     @property
     def due(self) -> bool:
@@ -47,9 +43,12 @@ class Measured:
 
     def look(self) -> Judged:
         """The verdict so far."""
-        found = self._barred() or judge(self.series, self.all("before"), self.all("after"), self.changes(), self.same())
-        self.judged = found
-        return found
+        self.looked += 1
+        self.judged = self._barred() or self._judge()
+        return self.judged
+
+    def _judge(self) -> Judged:
+        return judge(self.series, self.all("before"), self.all("after"), self.changes(), self.same())
 
     def all(self, side: str) -> list[float]:
         """A figure a process of a side, or a figure a seed."""
@@ -65,8 +64,11 @@ class Measured:
         return [self._change(one, f"before {k}", f"after {k}") for one in self.rounds for k in (1, 2)]
 
     def same(self) -> list[float]:
-        """One a pair of a tree with itself."""
+        """One a pair of a tree with itself; of a training whose bits have changed, one a pair of its other seeds, for other bits are another draw."""
         pairs = [(f"{side} 1", f"{side} 2") for side in ("before", "after")]
+        if self.series.exact and np.any(self.changes()):
+            drawn = [np.array(self.all(side)) for side in ("before", "after")]
+            return [float(value) for one in drawn for value in self.series.changes(one[: len(one) // 2 * 2 : 2], one[1::2])]
         if self.series.seeds:
             return [value for one in self.rounds for pair in pairs for value in self._each(one, *pair)]
         return [self._change(one, *pair) for one in self.rounds for pair in pairs]
@@ -79,14 +81,20 @@ class Measured:
         return self.series.changes(np.array(one[first]), np.array(one[second]))
 
     def _barred(self) -> Judged | None:
-        """Why there is nothing to compare, if so: what the later tree cannot do and the earlier could has failed."""
+        """What is said where a process gave no figure: what the later tree cannot do and the earlier could has failed.
+
+        Where the earlier tree alone gave none, what was measured until then is judged; without any, the earlier tree
+        cannot do it, or, where its process was lost, nobody can tell.
+        """
         if not self.reasons:
             return None if self.rounds else Judged(self.series, OPEN, reason="there was no time to measure it")
         told = "; ".join(dict.fromkeys(f"{side}: {sentence}" if kind == REFUSED else f"{side} failed: {sentence}" for side, kind, sentence in self.reasons))
         kinds = {side: kind for side, kind, _ in reversed(self.reasons)}
-        if "after" not in kinds:
-            return Judged(self.series, NEW, reason=told)
-        return Judged(self.series, REFUSED if set(kinds.items()) == {("before", REFUSED), ("after", REFUSED)} else FAILED, reason=told)
+        if "after" in kinds:
+            return Judged(self.series, REFUSED if set(kinds.items()) == {("before", REFUSED), ("after", REFUSED)} else FAILED, reason=told)
+        if self.rounds:
+            return self._judge()._replace(reason=told)
+        return Judged(self.series, OPEN if LOST in kinds.values() else NEW, reason=told)
 
 
 def undecided(found: Sequence[Measured]) -> list[Measured]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from suite.regress.judge import FAILED, LOOKS, Judged
+from suite.regress.judge import FAILED, LOOKS, LOST, REFUSED, Judged
 from suite.regress.pairs import EVERY, FIRST, PROCESSES, Measured, undecided
 from suite.regress.series import Series
 from suite.regress.sides import Process, Side
@@ -36,8 +36,8 @@ def listed(side: Side, timeout: float) -> list[tuple[Series, str]]:
     """The series that the benchmarks name, each with its place. ValueError where they cannot be asked, or measure another tree."""
     with side.start() as process:
         found = process.ask(timeout, do="list")
-    if "failed" in found:
-        raise ValueError(f"the benchmarks cannot be read with {side.name}: {found['failed']}")
+    if sentence := found.get(FAILED) or found.get(LOST):
+        raise ValueError(f"the benchmarks cannot be read with {side.name}: {sentence}")
     if side.path and not any(found["suite"] == str(folder / "suite") for folder in side.path[:1]):
         raise ValueError(f"{side.name} should be measured in {side.path[0]}, and Python finds the package in {found['suite']}")
     return [(Series(entry["name"], entry["unit"], entry["way"], entry["seeds"], entry["exact"]), entry["place"]) for entry in found["series"]]
@@ -45,7 +45,14 @@ def listed(side: Side, timeout: float) -> list[tuple[Series, str]]:
 
 def measure(before: Side, after: Side, wanted: Sequence[Series], plan: Plan = Plan(), say: Say = lambda line: None, cores: int = 1) -> list[Judged]:
     """A verdict for every series, in their order; `cores` processes weigh at once, and one at a time is timed."""
-    end, found = time.monotonic() + plan.seconds, [Measured(series) for series in wanted]
+    found = [Measured(series) for series in wanted]
+    rounds(before, after, found, plan, say, cores)
+    return verdicts(found)
+
+
+def rounds(before: Side, after: Side, found: Sequence[Measured], plan: Plan = Plan(), say: Say = lambda line: None, cores: int = 1) -> None:
+    """Measure until all is decided, there were ROUNDS, or time is up; what has been measured stays where this is interrupted."""
+    end = time.monotonic() + plan.seconds
     sides = {name: before if name.startswith("before") else after for name in PROCESSES}
     for number in range(ROUNDS):
         left = undecided(found)
@@ -54,8 +61,12 @@ def measure(before: Side, after: Side, wanted: Sequence[Series], plan: Plan = Pl
         say(f"round {number + 1}: {len(left)} of {len(found)} series are open")
         _round(sides, left, number, plan, cores, end)
         for each in left:
-            if each.due and not each.decided:
+            if each.due:
                 each.look()
+
+
+def verdicts(found: Sequence[Measured]) -> list[Judged]:
+    """What is decided, and a last look at what is not."""
     return [each.judged if each.decided and each.judged else each.look() for each in found]
 
 
@@ -79,22 +90,26 @@ def _turns(sides: Mapping[str, Side], found: Sequence[Measured], number: int, pl
             for name, side in sides.items():
                 if not processes[name].alive:  # it died of another series
                     processes[name] = stack.enter_context(side.start())
-            figures = _turn(processes, each, number, plan)
+            figures = _turn(processes, each, number, plan, end)
             if figures:
                 each.rounds.append(figures)
 
 
-def _turn(processes: Mapping[str, Process], each: Measured, number: int, plan: Plan) -> dict[str, list[float]] | None:
-    """One series in all processes; the order changes from repeat to repeat, so that none always follows the same."""
+def _turn(processes: Mapping[str, Process], each: Measured, number: int, plan: Plan, end: float) -> dict[str, list[float]] | None:
+    """One series in all processes; the order changes from repeat to repeat, so that none always follows the same. None where one has no answer, or time is up."""
     asked = {"series": each.series.name}
     for process in processes.values():
         process.send(do="make", **asked)
-    answers = {name: process.answer(plan.timeout) for name, process in processes.items()}
+    late = time.monotonic() + plan.timeout  # for all of them
+    answers = {name: process.answer(plan.timeout, late) for name, process in processes.items()}
     if _barred(each, answers):
         return None
     figures: dict[str, list[float]] = {name: [] for name in processes}
     for order in _orders(list(processes), number, plan.repeats):
-        found = {name: processes[name].ask(plan.timeout, do="time", seconds=plan.block, **asked) for name in order}
+        if time.monotonic() > end:
+            return None
+        late = time.monotonic() + plan.timeout
+        found = {name: processes[name].ask(plan.timeout, late, do="time", seconds=plan.block, **asked) for name in order}
         if _barred(each, found):
             return None
         for name, answer in found.items():
@@ -120,9 +135,10 @@ def _alone(sides: Mapping[str, Side], each: Measured, number: int, plan: Plan, c
             for process in group.values():
                 process.send(do="make", series=each.series.name)
                 process.send(do="once", series=each.series.name, round=number)
+            late = time.monotonic() + plan.timeout
             for name, process in group.items():
-                made = process.answer(plan.timeout)
-                answers[name] = process.answer(plan.timeout) if "ready" in made else made
+                made = process.answer(plan.timeout, late)
+                answers[name] = process.answer(plan.timeout, late) if "ready" in made else made
     if not _barred(each, answers):
         each.rounds.append({name: [float(value) for value in answers[name]["values"]] for name in sides})  # type: ignore[attr-defined]
 
@@ -130,7 +146,7 @@ def _alone(sides: Mapping[str, Side], each: Measured, number: int, plan: Plan, c
 def _barred(each: Measured, answers: Mapping[str, Mapping[str, object]]) -> bool:
     """Whether a process failed or refused; its sentence is kept."""
     for name, found in answers.items():
-        for kind in (FAILED, "refused"):
+        for kind in (FAILED, LOST, REFUSED):
             if kind in found:
                 each.reasons.append((name.partition(" ")[0], kind, str(found[kind])))
     return bool(each.reasons)

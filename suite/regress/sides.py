@@ -10,10 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGKILL
 from types import TracebackType
 from typing import Any, Self
+
+from suite.regress.judge import LOST
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 QUIET = {"OMP_WAIT_POLICY": "passive", "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1"}  # threads that wait do not spin beside the others
@@ -41,13 +45,13 @@ class Side:
 
 
 class Process:
-    """A worker. What it does not answer in time, or dies of, is an answer too: `{"failed": sentence}`."""
+    """A worker, with whatever it starts. What it does not answer in time, or dies of, is an answer too: `{"lost": sentence}`."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         self.folder = tempfile.TemporaryDirectory()
-        self.process = subprocess.Popen(command, env=environment, cwd=self.folder.name, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)  # noqa: S603
-        self.rest = b""
+        self.process = subprocess.Popen(command, env=environment, cwd=self.folder.name, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True)  # noqa: S603
+        self.rest, self.over = b"", False
 
     def __enter__(self) -> Self:
         return self
@@ -69,35 +73,38 @@ class Process:
         except (BrokenPipeError, ValueError):
             pass  # `answer` says why
 
-    def answer(self, timeout: float) -> dict[str, Any]:
-        """What it answers within so many seconds; a process that does not is stopped."""
+    def answer(self, timeout: float, end: float | None = None) -> dict[str, Any]:
+        """What it answers within so many seconds, or until then where several share them; a process that does not is stopped."""
         assert self.process.stdout is not None
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout if end is None else end
         while b"\n" not in self.rest:
             ready, _, _ = select.select([self.process.stdout], [], [], max(end - time.monotonic(), 0))
             read = os.read(self.process.stdout.fileno(), 1 << 16) if ready else b""
             if not ready:
                 self.stop()
-                return {"failed": f"timed out after {timeout:g} s"}
+                return {LOST: f"timed out after {timeout:g} s"}
             if not read:
-                return {"failed": self._died()}
+                return {LOST: self._died()}
             self.rest += read
         line, _, self.rest = self.rest.partition(b"\n")
         try:
             found: dict[str, Any] = json.loads(line)
         except ValueError:
-            return {"failed": f"answered what is no JSON: {line[:80]!r}"}
+            return {LOST: f"answered what is no JSON: {line[:80]!r}"}
         return found
 
-    def ask(self, timeout: float, **asked: Any) -> dict[str, Any]:
+    def ask(self, timeout: float, end: float | None = None, **asked: Any) -> dict[str, Any]:
         """Ask and wait."""
         self.send(**asked)
-        return self.answer(timeout)
+        return self.answer(timeout, end)
 
     def stop(self) -> None:
-        """End it, whatever it does."""
-        if self.alive:
-            self.process.kill()
+        """End it, whatever it does, and what it started, a compiler that hangs say."""
+        if self.over:
+            return
+        self.over = True
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, SIGKILL)
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.errors):
             try:

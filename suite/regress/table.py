@@ -41,7 +41,9 @@ def figure(value: float | None, unit: str) -> str:
 def row(judged: Judged) -> list[str]:
     """A series in the order of HEAD."""
     series, change = judged.series, judged.change
-    ratio = f"{judged.after / judged.before:.3f}" if judged.before and judged.after is not None else ""
+    quotient = judged.after / judged.before if judged.before and judged.after is not None else None
+    typical = math.exp(change.center) if change and UNITS[series.unit].relative else quotient  # of pairs, which is what is judged
+    ratio = f"{typical:.3f}" if typical is not None and math.isfinite(typical) else ""
     spread = f"{series.said(change.low)} to {series.said(change.high)}" if change else ""
     floor, least = ("" if each is None else f"± {series.said(each).lstrip('+')}" for each in (judged.floor, judged.detectable))
     ends = judged.verdict + (f": {judged.reason}" if judged.reason else "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,14 +25,18 @@ class Tree(NamedTuple):
 
 def git(repository: Path, *command: str) -> str:
     """What git prints; a ValueError of one sentence where it refuses."""
+    return _git(repository, *command).decode(errors="replace").strip()
+
+
+def _git(repository: Path, *command: str) -> bytes:
     try:
-        done = subprocess.run(["git", "-C", str(repository), *command], capture_output=True, text=True, check=True)  # noqa: S603, S607
+        done = subprocess.run(["git", "-C", str(repository), *command], capture_output=True, check=True)  # noqa: S603, S607
     except OSError as error:
         raise ValueError(f"git cannot be started: {error.strerror}") from None
     except subprocess.CalledProcessError as error:
-        said = [line for line in error.stderr.splitlines() if line.strip()] or ["git says nothing"]
+        said = [line for line in error.stderr.decode(errors="replace").splitlines() if line.strip()] or ["it says nothing"]
         raise ValueError(f"git {command[0]}: {said[0].removeprefix('fatal: ')}") from None
-    return done.stdout.strip()
+    return done.stdout
 
 
 def commit(repository: Path, name: str) -> str:
@@ -48,7 +54,10 @@ def merge_base(repository: Path) -> str:
             tip = commit(repository, main)
         except ValueError:
             continue
-        base = git(repository, "merge-base", "HEAD", tip)
+        try:
+            base = git(repository, "merge-base", "HEAD", tip)
+        except ValueError:
+            raise ValueError(f"HEAD and {main} have no commit in common here; fetch the whole history, or say which commits, as in: nox -s regress -- HEAD^ HEAD") from None
         if base == commit(repository, "HEAD") and not git(repository, "status", "--porcelain", "--", *PACKAGE):
             return commit(repository, "HEAD^")
         return base
@@ -63,14 +72,21 @@ def exported(repository: Path, name: str, folder: Path) -> Tree:
         there = set(git(repository, "ls-tree", "--name-only", found).splitlines())
         if "suite" not in there:
             raise ValueError(f"commit {found[:12]} has no package 'suite'")
-        packed = subprocess.run(["git", "-C", str(repository), "archive", found, *(each for each in PACKAGE if each in there)], capture_output=True, check=True)  # noqa: S603, S607
+        packed = _git(repository, "archive", found, *(each for each in PACKAGE if each in there))
         scratch = folder / f"{found[:12]}.part"
         shutil.rmtree(scratch, ignore_errors=True)
-        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(scratch, filter="data")
         scratch.rename(place)
     short = found[:9]
     return Tree(short if found.startswith(name) else f"{name} ({short})", place)
+
+
+def pruned(folder: Path, kept: Sequence[Tree]) -> None:
+    """Remove the trees of earlier comparisons: exporting one anew takes less than a second."""
+    for place in folder.iterdir():
+        if re.fullmatch(r"[0-9a-f]{12}(\.part)?", place.name) and place not in [tree.folder for tree in kept]:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def working(repository: Path, folder: Path) -> Tree:
