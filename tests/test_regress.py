@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.launch.writable import held
 from suite.regress import table, trees
 from suite.regress.__main__ import chosen, main
 from suite.regress.judge import BETTER, FAILED, LOOKS, NEW, OPEN, REFUSED, SAME, WORSE, judge, status
@@ -21,6 +20,7 @@ from suite.regress.pairs import PROCESSES, Measured
 from suite.regress.rounds import ROUNDS, Plan, listed, measure, rounds, verdicts
 from suite.regress.series import Series
 from suite.regress.sides import Side
+from suite.runs.writable import held
 from suite.stats import signed_rank_interval
 
 FAKE = """

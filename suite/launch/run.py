@@ -27,12 +27,12 @@ from suite.launch.shard import shard as shard_of
 from suite.launch.stopping import room, stoppable, sweep
 from suite.launch.supervise import attempts
 from suite.launch.worker import accelerator
-from suite.launch.writable import writable
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where, where
 from suite.runs.loading import framed
 from suite.runs.machine import cores
 from suite.runs.sources import counted, told
 from suite.runs.why import why
+from suite.runs.writable import writable
 
 if TYPE_CHECKING:
     import pandas as pd

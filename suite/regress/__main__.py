@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -12,8 +13,6 @@ from pathlib import Path
 
 import click
 
-from suite.launch.stopping import stoppable
-from suite.launch.writable import held
 from suite.regress import table, trees
 from suite.regress.judge import status
 from suite.regress.pairs import Measured
@@ -22,6 +21,7 @@ from suite.regress.series import Series
 from suite.regress.sides import Side
 from suite.runs import where
 from suite.runs.machine import cores
+from suite.runs.writable import held
 
 NOTES = (
     "Lower is better in every series. Times, bytes and losses change by ratio, shares of wrong answers by points. Intervals are exact 99 % ones from signed",
@@ -44,7 +44,7 @@ def command(before: str | None, after: str | None, only: Sequence[str], place: s
     """Compare commit BEFORE with AFTER: the working tree unless it is said, its merge base with the main branch unless that is."""
     repository = Path.cwd()
     out.mkdir(parents=True, exist_ok=True)
-    with held(out, "comparison"), stoppable():
+    with held(out, "comparison"):
         for name in ("regress.md", "regress.json"):  # of another comparison
             (out / name).unlink(missing_ok=True)
         first = trees.exported(repository, before or trees.merge_base(repository), out.resolve())
@@ -119,4 +119,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit, or a cancelled job: the same as Ctrl-C
     main()

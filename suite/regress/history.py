@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.launch.stopping import stoppable
 from suite.regress.pages import offline
 from suite.regress.sides import ONE_THREAD
 from suite.regress.told import PLACE, reported
@@ -88,9 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         commit(repository, "HEAD")
         inside = within(repository, chosen)
-        with stoppable():
-            status = ran(repository, chosen, given)
-        sys.exit(reported(repository, inside, status, new))
+        sys.exit(reported(repository, inside, ran(repository, chosen, given), new))
     except (ValueError, OSError) as error:
         print(f"history: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
@@ -100,4 +98,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main()
