@@ -23,7 +23,7 @@ FACE = {
     "Refused": "suite.engines",
     "from_torch": "suite.engines",
     "to_torch": "suite.engines",
-    "network": "suite.training.network",
+    "network": "suite.training.build",
     "fit": "suite.training.fit",
     "score": "suite.training.scoring",
     "gradient_flow": "suite.training.gradient_flow",

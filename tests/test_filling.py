@@ -4,7 +4,7 @@ import pytest
 
 from suite.launch import filling
 from suite.runs import TrainSpec
-from suite.training.network import network
+from suite.training.build import network
 
 SPEC = TrainSpec(cell="gru", units=8, task="temporal-order(length=20)", device="cuda", batch=4, steps=10)
 

@@ -19,8 +19,9 @@ from suite.runs.spec import Optimiser
 from suite.tasks import Task
 from suite.tasks.scores import accuracy, certain, cross_entropy
 from suite.tasks.task import Batch
+from suite.training.build import network
 from suite.training.measure import high_water, interleaved
-from suite.training.network import Network, network
+from suite.training.network import Network
 from suite.training.trainer import Trainer
 
 SHAPES = ((4, 1, 8, 1), (32, 1, 8, 1), (8, 32, 32, 1), (8, 32, 32, 8), (8, 32, 128, 1), (16, 128, 128, 1), (2, 2, 160, 8))  # steps, batch, units, replicas

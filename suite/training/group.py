@@ -14,8 +14,9 @@ from suite.cells import Cell, digest
 from suite.runs.run import Costs, Point, Score
 from suite.runs.spec import TrainSpec
 from suite.training import collected, weights
+from suite.training.build import network
 from suite.training.fit import Progress, fit
-from suite.training.network import Network, network
+from suite.training.network import Network
 
 BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from suite import catalogue
 from suite.cells import CELLS, Cell, digest
 from suite.names import parse_call, unknown
-from suite.training.network import Network, network
+from suite.training.build import network
+from suite.training.network import Network
 
 
 def save(path: str | Path, net: Network, weights: Mapping[str, Tensor], **about: Any) -> None:
