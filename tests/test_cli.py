@@ -160,7 +160,7 @@ def test_the_last_line_is_the_path_of_the_page_and_a_second_start_trains_nothing
     assert status == 0
     assert page == Path("reports/local/quick/index.html")
     assert "<html" in page.read_text(encoding="utf-8")
-    assert sum("rnn seed" in line for line in err.splitlines()) == 2
+    assert sum("rnn rate" in line for line in err.splitlines()) == 2
     runs, skipped = Store(page.parent / "runs").read()
     assert [run.status for run in runs] == ["done"] * 2
     assert skipped == []

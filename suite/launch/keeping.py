@@ -128,4 +128,4 @@ def line(run: Run) -> str:
         figures = f", step {1e3 * run.costs.step.median:.2f} ms" if run.costs.step else ""
         return f"speed {spec.cell} {spec.engine} {shape}: {run.status}{figures}"
     test = "" if run.score is None or run.score.test is None else f", test {task_of(spec.task).measure} {run.score.test:.4f}"
-    return f"{spec.task} {spec.cell} seed {spec.seed}: {run.status}{test}"
+    return f"{spec.task} {spec.cell} rate {spec.optimiser.lr:g} seed {spec.seed}: {run.status}{test}"
