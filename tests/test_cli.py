@@ -172,7 +172,7 @@ def test_the_last_line_is_the_path_of_the_page_and_a_second_start_trains_nothing
     times = {path: path.stat().st_mtime_ns for path in (page.parent / "runs").iterdir()}
     status, out, err = carrousel(*SHORT, "--units", 5)
     assert (status, out.splitlines()[-1]) == (0, str(page))
-    assert "rnn seed" not in err
+    assert "rnn rate" not in err
     assert {path: path.stat().st_mtime_ns for path in (page.parent / "runs").iterdir()} == times
     status, out, _ = carrousel("report", page.parent)
     assert (status, out.splitlines()[-1]) == (0, str(page))

@@ -76,3 +76,18 @@ def test_a_cell_without_its_equations_is_a_fault(folder):
     about = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(about | {"cells": about["cells"][1:], "command": ""}), encoding="utf-8")
     assert faults(folder) == ["catalogue.json has no command", f"catalogue.json has no cell '{about['cells'][0]['name']}'"]
+
+
+def test_publishing_says_which_records_name_no_clean_commit(tmp_path):
+    """As those of a copy installed without its checkout do; said before anybody writes a pull request."""
+    from suite.report.site import PLAIN, publish
+    from suite.runs import Store
+
+    runs, _ = gather(PUBLISHED / "classics")
+    for number, run in enumerate(runs):
+        Store(tmp_path / "mine" / "runs").write(run if number else run.model_copy(update={"where": run.where.model_copy(update={"commit": "", "clean": None})}))
+    (tmp_path / "mine" / "catalogue.json").write_bytes((PUBLISHED / "classics" / "catalogue.json").read_bytes())
+    said = []
+    publish(tmp_path / "mine", tmp_path / "published", PLAIN._replace(told=said.append, downloads=False))
+
+    assert [line for line in said if "clean commit" in line] == [f"1 of {len(runs)} records name no clean commit, so nobody can run them again: install with 'pip install -e .', commit, and run anew"]

@@ -86,6 +86,8 @@ def publish(folder: Path, target: Path, options: Options = PLAIN) -> Path:
     catalogue = read_catalogue(folder)
     chosen = [run for run, file in records(folder)[0] if catalogue.runs is None or {file, run.file} & set(catalogue.runs)]
     write_lines(target / RECORDS, chosen)
+    if loose := sum(not (run.where.commit and run.where.clean) for run in chosen):
+        options.told(f"{loose} of {len(chosen)} records name no clean commit, so nobody can run them again: install with 'pip install -e .', commit, and run anew")
     described = json.loads((folder / "catalogue.json").read_bytes())
     named = {"runs": sorted(run.file for run in chosen)} if catalogue.runs is not None else {}  # an earlier schema called them otherwise
     replace(target / "catalogue.json", json.dumps(described | named, indent=1, allow_nan=False) + "\n")
