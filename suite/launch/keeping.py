@@ -124,7 +124,7 @@ def line(run: Run) -> str:
     """A run in one plain line."""
     spec = run.spec
     if isinstance(spec, SpeedSpec):
-        shape = f"({spec.length}, {spec.batch}, {spec.inputs}, {spec.units}), threads {spec.threads}"
+        shape = f"{spec.length} steps, batch {spec.batch}, {spec.inputs} inputs, {spec.units} units, threads {spec.threads}"
         figures = f", step {1e3 * run.costs.step.median:.2f} ms" if run.costs.step else ""
         return f"speed {spec.cell} {spec.engine} {shape}: {run.status}{figures}"
     test = "" if run.score is None or run.score.test is None else f", test {task_of(spec.task).measure} {run.score.test:.4f}"
