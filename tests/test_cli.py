@@ -11,6 +11,7 @@ from suite.data import tensors
 from suite.engines import ENGINES
 from suite.experiments import EXPERIMENTS
 from suite.launch import plan
+from suite.names import mistakes, near_miss, unknown
 from suite.runs import Store
 from suite.tasks import TASKS
 
@@ -226,3 +227,39 @@ def test_a_cell_or_a_task_is_cited_by_its_name(carrousel, name, key):
     status, out, _ = carrousel("cite", name)
     assert status == 0
     assert f"{{{key}," in out
+
+
+NEAR = [
+    ("gur", CELLS, "gru"),
+    ("lsmt", CELLS, "lstm"),
+    ("LSTM", CELLS, "lstm"),
+    ("lstm_peephole", CELLS, "lstm-peephole"),
+    ("rn", CELLS, "rnn"),
+    ("peephole", CELLS, "lstm-peephole"),
+    ("transformer", CELLS, None),
+    ("nope", ENGINES, None),
+    ("xyz", ENGINES, None),
+    ("torch", ENGINES, None),
+    ("a", ENGINES, None),
+    ("sacn", ENGINES, "scan"),
+    ("compield", ENGINES, "compiled"),
+    ("flash-rnn", ENGINES, "flashrnn"),
+    ("qiuck", EXPERIMENTS, "quick"),
+    ("", ENGINES, None),
+]
+
+
+@pytest.mark.parametrize(("given", "known", "meant"), NEAR, ids=[repr(given) for given, *_ in NEAR])
+def test_a_near_miss_is_named_and_nothing_else(given, known, meant):
+    assert near_miss(given, known) == meant
+    assert ("did you mean" in unknown(given, known, "thing")) == (meant is not None)
+
+
+@pytest.mark.parametrize("name", [*CELLS, *TASKS, *ENGINES])
+def test_a_slip_of_one_letter_is_understood(name):
+    known = next(table for table in (CELLS, TASKS, ENGINES) if name in table)
+    slips = {name[:1] + name, name[:-1] + "§", *((name[1] + name[0] + name[2:],) if len(name) > 3 else ())} - set(known)
+    for slip in slips:
+        found = near_miss(slip, known)
+        assert found is not None
+        assert mistakes(slip, found) <= mistakes(slip, name) == 1
