@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import suite
+from suite import catalogue
 from suite.cells import CELLS
 from suite.cli import main
 from suite.data import tensors
@@ -263,3 +265,10 @@ def test_a_slip_of_one_letter_is_understood(name):
         found = near_miss(slip, known)
         assert found is not None
         assert mistakes(slip, found) <= mistakes(slip, name) == 1
+
+
+@pytest.mark.parametrize("name", [None, 3, ("gru",), b"gru"])
+@pytest.mark.parametrize("asked", [lambda name: suite.cell(name, 4), suite.task, catalogue.engine], ids=["cell", "task", "engine"])
+def test_what_is_no_name_is_told_in_a_sentence(asked, name):
+    with pytest.raises(ValueError, match=r"^(cell|task|engine) must be a name, as a text, not "):
+        asked(name)

@@ -53,6 +53,7 @@ class Engine:
     rowwise  devices on which a sequence has the same bits in a batch of any size; elsewhere batches are filled up
     by_name  whether it takes many seconds to make a cell ready, and so is tried and timed only where it is named
     doubles  whether it computes in float64
+    lacks    (cell, dtype, device) -> a sentence for a dtype that it does not compute in there, or None
     """
 
     name: str
@@ -65,6 +66,12 @@ class Engine:
     rowwise: tuple[str, ...] = ()
     by_name: bool = False
     doubles: bool = True
+    lacks: Callable[[Cell, torch.dtype, torch.device], str | None] = lambda cell, dtype, device: None
+
+
+def refusal(engine: Engine, cell: Cell, device: torch.device, dtype: torch.dtype | None = None) -> str | None:
+    """Why an engine does not run a cell on a device, and in a dtype where one is given; None where it does."""
+    return engine.refuses(cell, device) or (None if dtype is None else engine.lacks(cell, dtype, device))
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]

@@ -24,8 +24,9 @@ SESSIONS: Pool[Session] = Pool(share=lambda session: session.share)
 @lru_cache(maxsize=256)
 def planned(tape: Tape, inputs: int, dtype: torch.dtype) -> DevicePlan:
     """The kernels of a cell at a number of inputs; compiled when they are first launched."""
-    if dtype not in DTYPES:
-        raise Refused(f"engine 'scan' computes in {', '.join(str(known).removeprefix('torch.') for known in DTYPES)} on CUDA, not in {dtype}: '{tape.cell.name}' is left to another engine")
+    sentence = lacks(tape.cell, dtype)
+    if sentence:
+        raise Refused(sentence)
     return plan_of(tape, columns(tape.cell, inputs), inputs)
 
 
@@ -33,6 +34,12 @@ def refuses(cell: Cell) -> str | None:
     """A sentence where there is no Triton."""
     sentence = triton_source.missing()
     return f"engine 'scan' cannot run '{cell.name}' on CUDA: {sentence}" if sentence else None
+
+
+def lacks(cell: Cell, dtype: torch.dtype) -> str | None:
+    """A sentence for a dtype that no kernel is made for."""
+    known = ", ".join(str(one).removeprefix("torch.") for one in DTYPES)
+    return None if dtype in DTYPES else f"engine 'scan' computes in {known} on CUDA, not in {dtype}: '{cell.name}' is left to another engine"
 
 
 def prepare(made: DevicePlan, dtype: torch.dtype, device: torch.device) -> None:
