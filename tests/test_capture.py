@@ -2,8 +2,6 @@
 
 import contextlib
 import gc
-import itertools
-import threading
 import weakref
 
 import pytest
@@ -11,7 +9,6 @@ import torch
 
 from suite.cells import CELLS
 from suite.engines import ENGINES, Refused, capture, graphed, scan, scan_cuda, unroll
-from suite.engines import session as precision
 from suite.engines.capture import Pool, Replayed
 from suite.engines.session import Form, Session
 
@@ -187,60 +184,6 @@ def test_a_session_inside_a_recording_is_that_recordings_alone(monkeypatch):
     inside[0] = False
     again = [pool.take("a", lambda: "new", CUDA) for _ in range(2)]
     assert [lease.session for lease in again] == ["before", "new"]
-
-
-@pytest.fixture
-def settings():
-    """The precision that PyTorch multiplies with on CUDA, as each level says it."""
-    before = [precision.own(level) for level in range(3)]
-    yield precision.SETTINGS
-    for level, value in zip(precision.SETTINGS, before, strict=True):
-        level.fp32_precision = value
-
-
-HALF = Form(3, 1, 2, 3, 1, 0, (), torch.bfloat16, CUDA, True, "ieee")
-
-
-@pytest.mark.parametrize("said", list(itertools.product(["none", "ieee", "tf32"], repeat=3)))
-def test_products_of_halves_leave_the_setting_as_it_was(settings, said):
-    def shown():
-        for level, value in zip(settings, said, strict=True):
-            level.fp32_precision = value
-        if changed:
-            with precision.exact(HALF):
-                assert settings[0].fp32_precision == "tf32"
-        found = [level.fp32_precision for level in settings]
-        for level in (2, 1):  # what follows another level shows when that changes
-            for value in ("ieee", "tf32", "none"):
-                settings[level].fp32_precision = value
-                found += [each.fp32_precision for each in settings]
-        return found
-
-    changed = False
-    expected = shown()
-    changed = True
-    assert shown() == expected
-
-
-def test_products_of_halves_keep_their_setting_while_another_thread_ends(settings):
-    entered, leave, seen = threading.Event(), threading.Event(), []
-    settings[0].fp32_precision = "ieee"
-
-    def other():
-        with precision.exact(HALF):
-            entered.set()
-            leave.wait(10)
-            seen.append(settings[0].fp32_precision)
-
-    thread = threading.Thread(target=other)
-    with precision.exact(HALF):
-        thread.start()
-        assert not entered.wait(0.1)
-    assert entered.wait(10)
-    leave.set()
-    thread.join()
-    assert seen == ["tf32"]
-    assert settings[0].fp32_precision == "ieee"
 
 
 def test_a_body_is_recorded_once_and_replayed_after(monkeypatch):
@@ -477,6 +420,6 @@ def test_engines_agree_with_the_reference_on_a_gpu(name, engine):
     sentence = ENGINES[engine].refuses(cell, CUDA)
     if sentence:
         pytest.skip(sentence)
-    for dtype in (torch.float64, torch.float32):
+    for dtype in (torch.float64, torch.float32):  # `difference` has all of them multiply as IEEE has it
         for _ in range(2):  # recorded, and replayed
             assert difference(cell, ENGINES[engine], 3, CUDA, dtype) <= TOLERANCE[dtype]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from suite.cells.cell import Cell
-from suite.engines import compiler, plan, scan_cuda
+from suite.engines import compiler, plan, precision, scan_cuda
 from suite.engines.checks import derived_forwards
 from suite.engines.engine import Engine, Noise, Params, Refused, State, Step, Streams
 from suite.engines.plan import Plan
@@ -66,7 +66,7 @@ def loop(dtype: torch.dtype) -> ctypes.CDLL:
 def instructions(dtype: torch.dtype, device: torch.device | None = None) -> str:
     """What products are made with: of bfloat16 on the CPU `amx-bf16`, `avx512-bf16`, or `none`: operands are widened and multiplied as float32; on CUDA `ieee` or `tf32`."""
     if device is not None and device.type == "cuda":
-        return scan_cuda.precision(dtype) if dtype == torch.float32 else ""
+        return precision.instructions(dtype, device)
     if dtype != torch.bfloat16:
         return ""
     told = loop(dtype).instructions

@@ -13,8 +13,9 @@ from suite.engines import triton_source
 from suite.engines.capture import Pool
 from suite.engines.columns import columns
 from suite.engines.engine import Refused
+from suite.engines.precision import HALVES, products
 from suite.engines.sequence import Given
-from suite.engines.session import HALVES, DevicePlan, Form, Session, plan_of
+from suite.engines.session import DevicePlan, Form, Session, plan_of
 from suite.engines.tape import Tape
 
 DTYPES = (torch.float32, torch.float64, *HALVES)
@@ -55,11 +56,6 @@ def prepare(made: DevicePlan, dtype: torch.dtype, device: torch.device) -> None:
     SESSIONS.clear()
 
 
-def precision(dtype: torch.dtype) -> str:
-    """How float32 is multiplied, as PyTorch is set for its own products: `ieee`, or `tf32` where that was asked for."""
-    return "tf32" if dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
-
-
 class DeviceSequence:
     """A sequence carried out on a device, and its way back once; as `Sequence` on the CPU."""
 
@@ -67,7 +63,7 @@ class DeviceSequence:
         start = tensors[-1]
         noise = tuple((value.shape[1], value.shape[0]) for value in given.noise)
         shape = (len(x), len(start), x.shape[2], x.shape[3], x.shape[1], 0 if given.mask is None else given.mask.shape[1])
-        form = Form(*shape, noise, x.dtype, x.device, kept, precision(x.dtype))
+        form = Form(*shape, noise, x.dtype, x.device, kept, products(x.dtype))
         self.kept = kept
         self.lease = SESSIONS.take((made, form), lambda: Session(made, form), x.device)
         self.lease.session.load(x, tensors, given.mask, given.noise)

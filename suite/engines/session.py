@@ -7,10 +7,8 @@ weights stay in registers and shared memory.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from collections.abc import Sequence as Many
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -24,9 +22,8 @@ from suite.engines import emit_triton, triton_source
 from suite.engines.capture import Replayed
 from suite.engines.columns import Columns, Product
 from suite.engines.emit_triton import SIDE, Kernel, padded
+from suite.engines.precision import HALVES, exact
 from suite.engines.tape import Tape
-
-HALVES = (torch.bfloat16, torch.float16)
 
 # units up to -> warps of a program that carries whole sequences, where products are exact in float32, and where tensor cores
 # make them (halves, TF32); 0 and more units: by steps. From what the compiler for compute capability 9.0 says of registers
@@ -34,8 +31,6 @@ ON_CHIP = ((16, 4, 4), (32, 4, 4), (64, 8, 8), (128, 0, 8))
 SHARED = {"forwards": (1, 12 << 10), "backwards": (2, 32 << 10)}  # bytes of shared memory: so many times the weights, and so much more
 HOPPER = 227 << 10  # bytes of shared memory that a program may have there
 TILE = 256  # elements that a program of a step works on, of each row
-SETTINGS: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn, torch.backends)  # of precision; each follows the next unless it says something
-_setting = threading.Lock()
 
 
 class Form(NamedTuple):
@@ -296,7 +291,7 @@ class Session:
         return self.warps[kernel.name] > 0
 
     def _forward(self) -> None:
-        with exact(self.form):
+        with exact(self.form.dtype, self.device):
             for stage, width in enumerate(self.plan.columns.widths):
                 if width:
                     self.at[f"a{stage}"].copy_(self.bias[stage].unsqueeze(1).expand_as(self.at[f"a{stage}"]))
@@ -313,7 +308,7 @@ class Session:
 
     def _backward(self, wants_x: bool) -> None:
         self.at["dx"].zero_()
-        with exact(self.form):
+        with exact(self.form.dtype, self.device):
             if not self._whole(1):
                 self._steps_back()
             self._gather(wants_x)
@@ -392,39 +387,3 @@ def _of_triton(dtype: torch.dtype) -> Any:
     import triton.language as tl
 
     return {torch.float32: tl.float32, torch.float64: tl.float64, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}[dtype]
-
-
-@contextmanager
-def exact(form: Form) -> Iterator[None]:
-    """Library products of rounded halves in TF32, which holds them exactly and sums in float32; others as PyTorch is set.
-
-    The setting is one for the process: one thread at a time changes it.
-    """
-    if form.dtype not in HALVES or form.device.type != "cuda":
-        yield
-        return
-    matmul = SETTINGS[0]
-    with _setting:
-        if matmul.fp32_precision == "tf32":
-            yield
-            return
-        before = own()
-        matmul.fp32_precision = "tf32"
-        try:
-            yield
-        finally:
-            matmul.fp32_precision = before
-
-
-def own(level: int = 0) -> str:
-    """What a setting of `SETTINGS` says itself, which PyTorch does not tell: "none" where it follows the next one."""
-    here = SETTINGS[level]
-    value: str = here.fp32_precision
-    if level + 1 == len(SETTINGS):
-        return value
-    above, before = SETTINGS[level + 1], own(level + 1)
-    try:
-        above.fp32_precision = "ieee" if value == "tf32" else "tf32"
-        return value if here.fp32_precision == value else "none"
-    finally:
-        above.fp32_precision = before

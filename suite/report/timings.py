@@ -151,6 +151,7 @@ def _row(run: Run) -> dict[str, Any]:
     row |= {name: getattr(costs, name) for name in ("parameters", "multiply_adds", "state_bytes", "training_flops")} | {"own_torch_layer": own(run)}
     row |= {f"difference_{dtype}": costs.difference.get(dtype) for dtype in ("float64", "float32", "bfloat16")}
     row["instructions"] = costs.instructions
+    row["torch_layers_instructions"] = next((r.instructions for r in costs.ratios), "")
     for name, timing in measured(run).items():
         row |= {name: timing and timing.median, f"{name}_low": timing and timing.low, f"{name}_high": timing and timing.high}
     return row | {"torch": run.where.versions.get("torch"), "commit": run.where.commit}
