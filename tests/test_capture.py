@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from suite.cells import CELLS
-from suite.engines import ENGINES, Refused, capture, graphed, scan, scan_cuda, unroll
+from suite.engines import ENGINES, Refused, capture, device_exchange, graphed, scan, scan_cuda, unroll
 from suite.engines.capture import Pool, Replayed
-from suite.engines.session import Form, Session
+from suite.engines.device_plan import Form
+from suite.engines.session import Session
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 GRU = CELLS["gru"](4)
@@ -104,7 +105,7 @@ def test_a_session_given_up_is_gone_at_once():
     with uncollected():
         lease = pool.take("a", session)
         lease.session.forwards  # noqa: B018  methods that are asked for are not kept either
-        watched = [weakref.ref(lease.session), weakref.ref(lease.session.at["a0"]), weakref.ref(lease.session.gradients.whole)]
+        watched = [weakref.ref(lease.session), weakref.ref(lease.session.memory.at["a0"]), weakref.ref(lease.session.memory.gradients.whole)]
         lease.release()
         assert all(one() is not None for one in watched)
         pool.clear()
@@ -112,8 +113,8 @@ def test_a_session_given_up_is_gone_at_once():
 
 
 def test_what_the_way_back_needs_is_there_from_the_start():
-    assert {"q0", "dy", "dx", "d0"} <= set(session().at)
-    assert "q0" not in session(kept=False).at
+    assert {"q0", "dy", "dx", "d0"} <= set(session().memory.at)
+    assert "q0" not in session(kept=False).memory.at
 
 
 def test_sessions_that_nobody_uses_hold_a_bounded_part_of_memory():
@@ -130,12 +131,12 @@ def test_a_session_made_in_inference_mode_serves_outside_of_it():
     with torch.inference_mode():
         pool.take("a", session).release()
     lease = pool.take("a", lambda: None)
-    tensors = [torch.ones(1, *GRU.shapes(3)[name]) for name in (*lease.session.plan.weights, *lease.session.plan.biases)] + [torch.ones(1, 2, 4)]
+    tensors = [torch.ones(1, *GRU.shapes(3)[name]) for name in (*lease.session.memory.plan.weights, *lease.session.memory.plan.biases)] + [torch.ones(1, 2, 4)]
     with torch.no_grad():
-        lease.session.load(torch.ones(3, 1, 2, 3), tensors, None, ())
-        lease.session.load_gradients(None, [None])
-    assert lease.session.at["x"].eq(1).all()
-    assert not lease.session.gradients.whole.is_inference()
+        device_exchange.load(lease.session.memory, torch.ones(3, 1, 2, 3), tensors, None, ())
+        device_exchange.load_gradients(lease.session.memory, None, [None])
+    assert lease.session.memory.at["x"].eq(1).all()
+    assert not lease.session.memory.gradients.whole.is_inference()
 
 
 def test_a_lease_that_ends_while_another_is_taken_changes_nothing():

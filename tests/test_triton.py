@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from suite.cells import CELLS, Cell
-from suite.engines import ENGINES, Refused, scan, scan_cuda, session, triton_source, unroll
+from suite.engines import ENGINES, Refused, device_plan, scan, scan_cuda, triton_source, unroll
 from suite.engines.columns import columns
-from suite.engines.emit_triton import fits
 from suite.engines.expressions import translated
 from suite.engines.operations import POINTWISE, POWERS
 from suite.engines.tape import Kind
+from suite.engines.triton_sequences import fits
 from suite.training.agreement import TOLERANCE, difference
 from suite.training.check import inputs_of, made
 
@@ -172,7 +172,7 @@ def test_an_unknown_dtype_is_refused_by_name():
 @pytest.mark.parametrize(("units", "dtype", "expected"), [(16, F32, (4, 4)), (64, F32, (8, 8)), (65, F32, (0, 0)), (128, BF16, (8, 0)), (129, BF16, (0, 0)), (16, F64, (0, 0))])
 def test_the_way_of_an_lstm_follows_from_its_shape(units, dtype, expected):
     plan = planned(CELLS["lstm"](units))
-    form = session.Form(4, 1, 2, 3, 1, 0, (), dtype, torch.device("cpu"), True, "ieee")
+    form = device_plan.Form(4, 1, 2, 3, 1, 0, (), dtype, torch.device("cpu"), True, "ieee")
     assert tuple(plan.warps(form, kernel.name) for kernel in plan.on_chip) == expected
 
 
@@ -197,7 +197,7 @@ def test_generated_kernels_equal_the_reference(device, name, dtype):
 def test_halves_round_the_operands_of_products_and_nothing_else(device, name, monkeypatch):
     cell = CELLS[name](5)
     assert 1e-5 < difference(cell, SCAN, 3, device, F16) <= 2.0**-8
-    monkeypatch.setattr(session, "ON_CHIP", ())  # the interpreter multiplies no bfloat16
+    monkeypatch.setattr(device_plan, "ON_CHIP", ())  # the interpreter multiplies no bfloat16
     scan_cuda.SESSIONS.clear()
     assert 1e-4 < difference(cell, SCAN, 3, device, BF16) <= TOLERANCE[BF16]
     scan_cuda.SESSIONS.clear()
@@ -382,4 +382,4 @@ def test_the_compiler_takes_every_kernel_without_a_gpu(name, capability, root, t
     assert done.returncode == 0, done.stderr[-2000:]
     sizes = [line.split() for line in done.stdout.splitlines()]
     assert sizes
-    assert all(int(size) > 0 and int(shared) <= session.HOPPER for _, _, size, shared in sizes)
+    assert all(int(size) > 0 and int(shared) <= device_plan.HOPPER for _, _, size, shared in sizes)

@@ -1,6 +1,6 @@
 """Any cell's equations and their derived reverse as native code, compiled once, called from one fixed native loop.
 
-The loop is `native/loop.cpp` on the CPU and `session.py` around Triton on CUDA; docs/explanation/engine.md says how they work, what they
+The loop is `native/loop.cpp` on the CPU and `device_loops.py` around Triton on CUDA; docs/explanation/engine.md says how they work, what they
 refuse and what they reach.
 """
 

@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 
 from suite.cells.cell import Cell
-from suite.engines import triton_source
+from suite.engines import device_exchange, triton_source
 from suite.engines.capture import Pool
 from suite.engines.columns import columns
+from suite.engines.device_plan import DevicePlan, Form, plan_of
 from suite.engines.engine import Refused
 from suite.engines.precision import HALVES, products
 from suite.engines.sequence import Given
-from suite.engines.session import DevicePlan, Form, Session, plan_of
+from suite.engines.session import Session
 from suite.engines.tape import Tape
 
 DTYPES = (torch.float32, torch.float64, *HALVES)
-SESSIONS: Pool[Session] = Pool(share=lambda session: session.share)
+SESSIONS: Pool[Session] = Pool(share=lambda session: session.memory.share)
 
 
 @lru_cache(maxsize=256)
@@ -66,13 +67,13 @@ class DeviceSequence:
         form = Form(*shape, noise, x.dtype, x.device, kept, products(x.dtype))
         self.kept = kept
         self.lease = SESSIONS.take((made, form), lambda: Session(made, form), x.device)
-        self.lease.session.load(x, tensors, given.mask, given.noise)
+        device_exchange.load(self.lease.session.memory, x, tensors, given.mask, given.noise)
 
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
         session = self.lease.session
         SESSIONS.pressed(session.forwards)
-        found = session.results()
+        found = device_exchange.results(session.memory)
         if not self.kept:
             self.lease.release()
         return found
@@ -80,8 +81,8 @@ class DeviceSequence:
     def reverse(self, dy: Tensor | None, last: Many[Tensor | None], wants_x: bool) -> list[Tensor | None]:
         """Gradients of x, the parameters and the states at the start, in the order of the tensors."""
         session = self.lease.session
-        session.load_gradients(dy, last)
+        device_exchange.load_gradients(session.memory, dy, last)
         SESSIONS.pressed(lambda: session.backwards(wants_x))
-        found = session.found(wants_x)
+        found = device_exchange.found(session.memory, wants_x)
         self.lease.release()
         return found
