@@ -47,6 +47,7 @@ def test_a_machine_that_runs_these_tests_can_run_the_main_job(asked, tmp_path, m
         "needed": False,
         "detail": f"mnist is not here: CARROUSEL_DATA is not set; its first use downloads it from the Hugging Face hub, ylecun/mnist at {manifest('mnist').revision[:10]}, or {VARIABLE} names a folder with 'ylecun/mnist' in it",
     }
+    assert answers["data japanese-vowels"]["detail"].endswith(f"or {VARIABLE} names a folder with 'local/japanese_vowels' in it")  # the longest, said to its end
     assert not (tmp_path / "out").exists()
 
 
