@@ -86,6 +86,22 @@ def test_a_network_says_what_x_must_be():
         net(net.start(0), X.numpy())
 
 
+@pytest.mark.parametrize("thing", [torch.nn.LSTM(2, 4), 3, None, lambda units: units], ids=["a module", "a number", "none", "what makes no cell"])
+def test_a_network_says_what_a_layer_must_be(thing):
+    with pytest.raises(ValueError, match=r"^a cell is what suite\.cell\(name, units\) makes, not "):
+        suite.network(thing, 4, inputs=2, outputs=1)
+    with pytest.raises(ValueError, match=r"^a cell is what "):
+        suite.network(["rnn", thing], 4, inputs=2, outputs=1)
+
+
+@pytest.mark.parametrize("ask", [lambda net, task: net(net.start(0), X[:, 0], engine=None), lambda net, task: suite.fit(net, task, steps=1, engine=None), lambda net, task: suite.score(net, net.start(0), task, engine=None)], ids=["network", "fit", "score"])
+def test_an_engine_is_named_wherever_one_is_asked_for(ask):
+    task = suite.task("parity", length=4, supervision="every")
+    net = suite.network("rnn", 4, inputs=1, outputs=2, readout="every")
+    with pytest.raises(ValueError, match=r"^engine must be a name, as a text, not None$"):
+        ask(net, task)
+
+
 # devices
 
 

@@ -15,15 +15,21 @@ TABLES = (Mapping, nn.ParameterDict)
 
 def kinds(cell: Any, params: Any, **tensors: Any) -> None:
     """A cell, its parameters by name, and more tensors, of which any but x may be None or left out; states and noise are mappings of them."""
-    if not isinstance(cell, Cell):
-        more = "; suite.from_torch makes cells and parameters of a torch module" if isinstance(cell, nn.Module) else ""
-        raise ValueError(f"a cell is what suite.cell(name, units) makes, not {said(cell)}{more}")
+    a_cell(cell)
     table("params", params, "parameters", cell.name)
     for what, value in tensors.items():
         if what in ("state", "noise"):
             table(what, value, "states" if what == "state" else "rows", cell.name)
         elif value is not None or what == "x":
             tensor(what, value)
+
+
+def a_cell(given: Any) -> Cell:
+    """The same, where it is one."""
+    if isinstance(given, Cell):
+        return given
+    more = "; suite.from_torch makes cells and parameters of a torch module" if isinstance(given, nn.Module) else ""
+    raise ValueError(f"a cell is what suite.cell(name, units) makes, not {said(given)}{more}")
 
 
 def table(what: str, given: Any, holds: str, name: str) -> None:

@@ -30,7 +30,8 @@ class Stream:
         if checks.derived_forwards(params.values()):
             raise ValueError("a stream takes no derivative forwards: give it parameters that have none, or unroll the cell on engine 'hoisted'")
         own = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in params.items()}
-        self._step = (engine.stream or unrolled(engine))(cell, own, self.inputs, means(cell, like))
+        laid_out = engine.stream if params else None  # without weights there is nothing to lay out
+        self._step = (laid_out or unrolled(engine))(cell, own, self.inputs, means(cell, like))
         self._direct: Whole = self._step.direct or (lambda x, state: None)
         self._names = tuple(cell.state)
         self._shapes: dict[torch.Size, tuple[torch.Size, ...]] = {}

@@ -8,7 +8,7 @@ Names: `0.i.x` is layer 0's `i.x`, `0r.i.x` that of its reverse direction, `0d.i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -20,7 +20,7 @@ from torch.nn import functional
 from suite import catalogue
 from suite.cells import Cell, Mask
 from suite.engines import Engine, unroll
-from suite.engines.checks import tensor
+from suite.engines.checks import a_cell, tensor
 from suite.names import unknown
 from suite.training import decoding, freezing, initial
 from suite.training.layers import Layer, Unroll, alike, checked, direction, embed, joined, of, padded
@@ -171,7 +171,7 @@ class Network:
         through  what carries a cell over time, `unroll` or something that looks at it on the way
         """
         tensor("x", x)
-        runner = catalogue.engine(engine, self.cells, x.device, next(iter(params.values())).dtype) if isinstance(engine, str) else engine
+        runner = catalogue.engine(engine, self.cells, x.device, next(iter(params.values())).dtype) if not isinstance(engine, Engine) else engine
         mask = checked(x, mask, bool(self.embedding))
         batch, given = mask.shape[1], mask
         x, mask = padded(x, mask, self.rows(batch, runner, x.device))
@@ -263,6 +263,15 @@ def below(ways: tuple[Layer, ...]) -> str:
     return f"below.{ways[0].prefix.removesuffix('.')}"
 
 
+def cell_of(given: Named, units: int) -> Cell:
+    """The cell of a layer."""
+    if isinstance(given, str):
+        return catalogue.cell(given, units)
+    if isinstance(given, (Cell, torch.nn.Module)) or not callable(given):
+        return a_cell(given)
+    return a_cell(given(units))
+
+
 def network(
     cells: Named | Sequence[Named],
     units: int | Sequence[int] = 128,
@@ -290,7 +299,7 @@ def network(
     >>> "1d.i.x" in network(["lstm", "lstm"], 8, inputs=11, outputs=11, readout="every", decoder=True).shapes()
     True
     """
-    listed = [cells] if isinstance(cells, (str, Cell)) or callable(cells) else list(cells)
+    listed = list(cells) if isinstance(cells, Iterable) and not (isinstance(cells, (str, Cell)) or callable(cells)) else [cells]
     widths = [units] * len(listed) if isinstance(units, int) else list(units)
     if not listed or len(widths) != len(listed):
         raise ValueError(f"{len(listed)} layers need as many units, one number for all or one each, not {units}")
@@ -306,7 +315,7 @@ def network(
         raise ValueError("a decoder answers step after step from what it said so far, and goes on from the states of an encoder like it: neither can be bidirectional")
     if decoder and readout != "every":
         raise ValueError(f"a decoder answers at every step of a target: readout must be 'every', not {readout!r}")
-    made = [catalogue.cell(c, u) if isinstance(c, str) else c if isinstance(c, Cell) else c(u) for c, u in zip(listed, widths, strict=True)]
+    made = [cell_of(c, u) for c, u in zip(listed, widths, strict=True)]
     if residual and len({cell.units for cell in made}) > 1:
         raise ValueError(f"residual links need layers of one width, not {', '.join(str(cell.units) for cell in made)}")
     net = Network(
