@@ -166,6 +166,12 @@ def test_a_cell_that_insists_on_its_inputs_is_refused_at_other_shapes():
     assert [sentence for _, sentence in made.refused] == ["cell 'mut1' uses x itself beside its units: inputs must be 4, not 2"]
 
 
+def test_an_engine_that_lacks_the_dtype_is_refused_and_does_not_fail():
+    made = plan(timing(["lstm"], ["scan", "hoisted"], ["3,2,2,4"], (1,), {"dtype": "float16"}).specs(), [], "here")
+    assert [spec.engine for group in made.speed for spec in group] == ["hoisted"]
+    assert [(spec.engine, sentence) for spec, sentence in made.refused] == [("scan", "engine 'scan' computes in float32, float64 and bfloat16, not in torch.float16: 'lstm' is left to another engine")]
+
+
 def test_an_engine_that_disagrees_is_barred_and_the_difference_is_kept(monkeypatch):
     def wrong(*arguments):
         y, state = hoisted.unroll(*arguments)
