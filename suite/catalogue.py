@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from suite import names
 
 if TYPE_CHECKING:
-    from torch import Tensor, device
+    from torch import Tensor, device, dtype
 
     from suite.cells import Cell
     from suite.engines import Engine, Stream
@@ -32,7 +32,7 @@ def cell(name: str, units: int, own: Mapping[str, Callable[[int], Cell]] | None 
     """
     from suite.cells import CELLS, Cell, dropout
 
-    name, given = (name, {}) if name in (own or {}) else names.parse_call(name)
+    name, given = (name, {}) if name in (own or {}) else names.parse_call(names.written(name, "cell"))
     if "units" in given:
         raise ValueError(f"cell '{name}': its units are said apart from its name, not as an argument")
     dropped = {key: given.pop(key) for key in DROPOUT if key in given}
@@ -82,7 +82,7 @@ def task(name: str, **difficulty: Any) -> Task:
     from suite.tasks.beyond import beyond
     from suite.tasks.limited import limited
 
-    name, written = names.parse_call(name)
+    name, written = names.parse_call(names.written(name, "task"))
     factory = task_factory(name)
     given = written | difficulty
     own = names.arguments(factory, {})
@@ -150,18 +150,35 @@ def either(name: str) -> Task | Callable[[int], Cell]:
 
 
 def engine(
-    name: str, of: Cell | Sequence[Cell] | None = None, on: device | None = None, refuses: Callable[[Engine, Cell, device], str | None] | None = None
+    name: str,
+    of: Cell | Sequence[Cell] | None = None,
+    on: device | None = None,
+    dtype: dtype | None = None,
+    refuses: Callable[[Engine, Cell, device, dtype | None], str | None] | None = None,
 ) -> Engine:
-    """The engine of a name; `best` is the first that refuses no cell on the device. `refuses` asks an engine where answers are kept."""
-    from suite.cells import Cell
-    from suite.engines import BEST, BEST_ON, ENGINES
+    """The engine of a name; `best` is the first that refuses no cell on the device in the dtype, or a Refused. `refuses` asks an engine where answers are kept."""
+    from suite.engines import ENGINES
 
     if name == "best" and of is not None and on is not None:
-        cells = [of] if isinstance(of, Cell) else of
-        asked = refuses or (lambda engine, cell, device: engine.refuses(cell, device))
-        name = next(candidate for candidate in BEST_ON.get(on.type, BEST) if all(asked(ENGINES[candidate], cell, on) is None for cell in cells))
+        return best(of, on, dtype, refuses)
     known = ENGINES if of is None else {**ENGINES, "best": ENGINES["reference"]}
     return names.resolve(name, known, "engine")
+
+
+def best(of: Cell | Sequence[Cell], on: device, dtype: dtype | None = None, refuses: Callable[[Engine, Cell, device, dtype | None], str | None] | None = None) -> Engine:
+    """The first engine that refuses none of some cells; where there is none a Refused, with what each says."""
+    from suite.cells import Cell
+    from suite.engines import BEST, BEST_ON, ENGINES, Refused
+    from suite.engines.engine import refusal
+
+    asked, said = refuses or refusal, []
+    for name in BEST_ON.get(on.type, BEST):
+        sentences = (asked(ENGINES[name], cell, on, dtype) for cell in ([of] if isinstance(of, Cell) else of))
+        sentence = next(filter(None, sentences), None)
+        if sentence is None:
+            return ENGINES[name]
+        said.append(sentence)
+    raise Refused(f"no engine that 'best' tries can run this: {'; '.join(said)}")
 
 
 def unroll(
@@ -191,8 +208,10 @@ def unroll(
     >>> y.shape, {name: tuple(value.shape) for name, value in last.items()}
     (torch.Size([5, 2, 7, 4]), {'h': (2, 7, 4), 'c': (2, 7, 4)})
     """
+    from suite.engines import checks
     from suite.engines import unroll as run
 
+    checks.kinds(cell, params, x=x, state=state, mask=mask, noise=noise)
     if x.is_floating_point() and not x.isfinite().all():
         raise ValueError(f"x has {int((~x.isfinite()).sum())} values that are not finite, of {x.numel()}")
     return run(cell, params, x, state, engine=_engine_for(engine, cell, x), mask=mask, noise=noise)
@@ -219,8 +238,9 @@ def stream(cell: Cell, params: Mapping[str, Tensor], *, engine: str = "best", in
     >>> y.shape, list(state)
     (torch.Size([1, 1, 4]), ['h'])
     """
-    from suite.engines import Stream
+    from suite.engines import Stream, checks
 
+    checks.kinds(cell, params)
     like = next(iter(params.values()), None)
     return Stream(cell, params, _engine_for(engine, cell, like), inputs)
 
@@ -228,4 +248,4 @@ def stream(cell: Cell, params: Mapping[str, Tensor], *, engine: str = "best", in
 def _engine_for(name: str, of: Cell, x: Tensor | None) -> Engine:
     import torch
 
-    return engine(name, of, torch.device("cpu") if x is None else x.device)
+    return engine(name, of, torch.device("cpu"), None) if x is None else engine(name, of, x.device, x.dtype)

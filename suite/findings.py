@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
+LONGEST = 1000  # letters of a sentence, with an address or two in it
 
 
 class Finding(NamedTuple):
@@ -27,7 +28,16 @@ def judged(properties: Mapping[str, Callable[[T], str]], thing: T) -> list[Findi
         try:
             found.append(Finding(name, True, holds(thing)))
         except Exception as error:  # somebody else's functions may raise anything
-            said = " ".join(str(error).split())[:300]
+            said = cut(" ".join(str(error).split()))
             plain = isinstance(error, (AssertionError, ValueError)) and said
             found.append(Finding(name, False, said if plain else f"{type(error).__name__}: {said or 'no message'}"))
     return found
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """A text that somebody else's error may have made very long; where it is cut one can see it.
+
+    >>> cut("a long story", 6), cut("short", 6)
+    ('a lon…', 'short')
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -7,6 +7,7 @@ import difflib
 import importlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -15,12 +16,13 @@ T = TypeVar("T")
 
 
 def resolve(name: str, table: Mapping[str, T], what: str) -> T:
-    """The entry of a table, or an outsider's object; an unknown name is a ValueError with the near miss.
+    """The entry of a table, or an outsider's object; an unknown name is a ValueError with the near miss, and so is what is no name.
 
     >>> resolve("lstmm", {"lstm": 1, "gru": 2}, "cell")
     Traceback (most recent call last):
     ValueError: unknown cell 'lstmm'; did you mean 'lstm'? known: lstm, gru
     """
+    written(name, what)
     if name in table:
         return table[name]
     if ":" in name:
@@ -28,13 +30,58 @@ def resolve(name: str, table: Mapping[str, T], what: str) -> T:
     raise ValueError(unknown(name, table, what))
 
 
+def written(name: str, what: str) -> str:
+    """The same; a ValueError where it is no text."""
+    if not isinstance(name, str):
+        raise ValueError(f"{what} must be a name, as a text, not {name!r:.80}")
+    return name
+
+
 def unknown(name: str, known: Iterable[str], what: str) -> str:
     """The sentence for a name that is not known."""
     known = list(known)
-    lower = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    hint = f"did you mean '{lower[near[0]]}'? " if near else ""
+    meant = near_miss(name, known)
+    hint = f"did you mean '{meant}'? " if meant else ""
     return f"unknown {what} '{name}'; {hint}known: {', '.join(known)}"
+
+
+def near_miss(name: str, known: Iterable[str]) -> str | None:
+    """The known name that one may have meant: at most a third of its letters mistyped, or the name given is a whole part of it.
+
+    A name of two or three letters may have one mistake. Of names as near, the one with more in common; large and small letters are alike.
+
+    >>> near_miss("gur", ["mgu", "gru"]), near_miss("h", ["0.h", "1.c"]), near_miss("nope", ["compiled", "scan"])
+    ('gru', '0.h', None)
+    """
+
+    def rank(other: str) -> tuple[bool, int, float]:
+        given, meant = name.lower(), other.lower()
+        longest, off = max(len(given), len(meant)), mistakes(given, meant)
+        near = off <= max(1, longest // 3) and off < longest
+        return near, -off, difflib.SequenceMatcher(None, given, meant).ratio()
+
+    best = max(known, key=rank, default=None)
+    if best is not None and rank(best)[0]:
+        return best
+    return next((other for other in known if name.lower() in re.split(r"[-._:]", other.lower())), None)
+
+
+def mistakes(given: str, meant: str) -> int:
+    """Letters left out, put in, taken for another or swapped with their neighbour, each once (optimal string alignment; Damerau 1964).
+
+    >>> mistakes("lenght", "length"), mistakes("parket", "parquet"), mistakes("gur", "mgu")
+    (1, 2, 2)
+    """
+    before, last = [0], list(range(len(meant) + 1))
+    for i, letter in enumerate(given, 1):
+        now = [i]
+        for j, other in enumerate(meant, 1):
+            found = min(last[j] + 1, now[j - 1] + 1, last[j - 1] + (letter != other))
+            if min(i, j) > 1 and letter == meant[j - 2] and given[i - 2] == other:
+                found = min(found, before[j - 2] + 1)
+            now.append(found)
+        before, last = last, now
+    return last[-1]
 
 
 def _imported(name: str, what: str) -> Any:

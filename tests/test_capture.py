@@ -2,18 +2,16 @@
 
 import contextlib
 import gc
-import itertools
-import threading
 import weakref
 
 import pytest
 import torch
 
 from suite.cells import CELLS
-from suite.engines import ENGINES, Refused, capture, graphed, scan, scan_cuda, unroll
-from suite.engines import session as precision
+from suite.engines import ENGINES, Refused, capture, device_exchange, graphed, scan, scan_cuda, unroll
 from suite.engines.capture import Pool, Replayed
-from suite.engines.session import Form, Session
+from suite.engines.device_plan import Form
+from suite.engines.session import Session
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 GRU = CELLS["gru"](4)
@@ -107,7 +105,7 @@ def test_a_session_given_up_is_gone_at_once():
     with uncollected():
         lease = pool.take("a", session)
         lease.session.forwards  # noqa: B018  methods that are asked for are not kept either
-        watched = [weakref.ref(lease.session), weakref.ref(lease.session.at["a0"]), weakref.ref(lease.session.gradients.whole)]
+        watched = [weakref.ref(lease.session), weakref.ref(lease.session.memory.at["a0"]), weakref.ref(lease.session.memory.gradients.whole)]
         lease.release()
         assert all(one() is not None for one in watched)
         pool.clear()
@@ -115,8 +113,8 @@ def test_a_session_given_up_is_gone_at_once():
 
 
 def test_what_the_way_back_needs_is_there_from_the_start():
-    assert {"q0", "dy", "dx", "d0"} <= set(session().at)
-    assert "q0" not in session(kept=False).at
+    assert {"q0", "dy", "dx", "d0"} <= set(session().memory.at)
+    assert "q0" not in session(kept=False).memory.at
 
 
 def test_sessions_that_nobody_uses_hold_a_bounded_part_of_memory():
@@ -133,12 +131,12 @@ def test_a_session_made_in_inference_mode_serves_outside_of_it():
     with torch.inference_mode():
         pool.take("a", session).release()
     lease = pool.take("a", lambda: None)
-    tensors = [torch.ones(1, *GRU.shapes(3)[name]) for name in (*lease.session.plan.weights, *lease.session.plan.biases)] + [torch.ones(1, 2, 4)]
+    tensors = [torch.ones(1, *GRU.shapes(3)[name]) for name in (*lease.session.memory.plan.weights, *lease.session.memory.plan.biases)] + [torch.ones(1, 2, 4)]
     with torch.no_grad():
-        lease.session.load(torch.ones(3, 1, 2, 3), tensors, None, ())
-        lease.session.load_gradients(None, [None])
-    assert lease.session.at["x"].eq(1).all()
-    assert not lease.session.gradients.whole.is_inference()
+        device_exchange.load(lease.session.memory, torch.ones(3, 1, 2, 3), tensors, None, ())
+        device_exchange.load_gradients(lease.session.memory, None, [None])
+    assert lease.session.memory.at["x"].eq(1).all()
+    assert not lease.session.memory.gradients.whole.is_inference()
 
 
 def test_a_lease_that_ends_while_another_is_taken_changes_nothing():
@@ -187,60 +185,6 @@ def test_a_session_inside_a_recording_is_that_recordings_alone(monkeypatch):
     inside[0] = False
     again = [pool.take("a", lambda: "new", CUDA) for _ in range(2)]
     assert [lease.session for lease in again] == ["before", "new"]
-
-
-@pytest.fixture
-def settings():
-    """The precision that PyTorch multiplies with on CUDA, as each level says it."""
-    before = [precision.own(level) for level in range(3)]
-    yield precision.SETTINGS
-    for level, value in zip(precision.SETTINGS, before, strict=True):
-        level.fp32_precision = value
-
-
-HALF = Form(3, 1, 2, 3, 1, 0, (), torch.bfloat16, CUDA, True, "ieee")
-
-
-@pytest.mark.parametrize("said", list(itertools.product(["none", "ieee", "tf32"], repeat=3)))
-def test_products_of_halves_leave_the_setting_as_it_was(settings, said):
-    def shown():
-        for level, value in zip(settings, said, strict=True):
-            level.fp32_precision = value
-        if changed:
-            with precision.exact(HALF):
-                assert settings[0].fp32_precision == "tf32"
-        found = [level.fp32_precision for level in settings]
-        for level in (2, 1):  # what follows another level shows when that changes
-            for value in ("ieee", "tf32", "none"):
-                settings[level].fp32_precision = value
-                found += [each.fp32_precision for each in settings]
-        return found
-
-    changed = False
-    expected = shown()
-    changed = True
-    assert shown() == expected
-
-
-def test_products_of_halves_keep_their_setting_while_another_thread_ends(settings):
-    entered, leave, seen = threading.Event(), threading.Event(), []
-    settings[0].fp32_precision = "ieee"
-
-    def other():
-        with precision.exact(HALF):
-            entered.set()
-            leave.wait(10)
-            seen.append(settings[0].fp32_precision)
-
-    thread = threading.Thread(target=other)
-    with precision.exact(HALF):
-        thread.start()
-        assert not entered.wait(0.1)
-    assert entered.wait(10)
-    leave.set()
-    thread.join()
-    assert seen == ["tf32"]
-    assert settings[0].fp32_precision == "ieee"
 
 
 def test_a_body_is_recorded_once_and_replayed_after(monkeypatch):
@@ -477,6 +421,6 @@ def test_engines_agree_with_the_reference_on_a_gpu(name, engine):
     sentence = ENGINES[engine].refuses(cell, CUDA)
     if sentence:
         pytest.skip(sentence)
-    for dtype in (torch.float64, torch.float32):
+    for dtype in (torch.float64, torch.float32):  # `difference` has all of them multiply as IEEE has it
         for _ in range(2):  # recorded, and replayed
             assert difference(cell, ENGINES[engine], 3, CUDA, dtype) <= TOLERANCE[dtype]

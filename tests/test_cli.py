@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+import suite
+from suite import catalogue
 from suite.cells import CELLS
 from suite.cli import main
 from suite.data import tensors
 from suite.engines import ENGINES
 from suite.experiments import EXPERIMENTS
 from suite.launch import lookup
+from suite.names import mistakes, near_miss, unknown
 from suite.runs import Store
 from suite.tasks import TASKS
 
@@ -226,3 +229,46 @@ def test_a_cell_or_a_task_is_cited_by_its_name(carrousel, name, key):
     status, out, _ = carrousel("cite", name)
     assert status == 0
     assert f"{{{key}," in out
+
+
+NEAR = [
+    ("gur", CELLS, "gru"),
+    ("lsmt", CELLS, "lstm"),
+    ("LSTM", CELLS, "lstm"),
+    ("lstm_peephole", CELLS, "lstm-peephole"),
+    ("rn", CELLS, "rnn"),
+    ("peephole", CELLS, "lstm-peephole"),
+    ("transformer", CELLS, None),
+    ("nope", ENGINES, None),
+    ("xyz", ENGINES, None),
+    ("torch", ENGINES, None),
+    ("a", ENGINES, None),
+    ("sacn", ENGINES, "scan"),
+    ("compield", ENGINES, "compiled"),
+    ("flash-rnn", ENGINES, "flashrnn"),
+    ("qiuck", EXPERIMENTS, "quick"),
+    ("", ENGINES, None),
+]
+
+
+@pytest.mark.parametrize(("given", "known", "meant"), NEAR, ids=[repr(given) for given, *_ in NEAR])
+def test_a_near_miss_is_named_and_nothing_else(given, known, meant):
+    assert near_miss(given, known) == meant
+    assert ("did you mean" in unknown(given, known, "thing")) == (meant is not None)
+
+
+@pytest.mark.parametrize("name", [*CELLS, *TASKS, *ENGINES])
+def test_a_slip_of_one_letter_is_understood(name):
+    known = next(table for table in (CELLS, TASKS, ENGINES) if name in table)
+    slips = {name[:1] + name, name[:-1] + "§", *((name[1] + name[0] + name[2:],) if len(name) > 3 else ())} - set(known)
+    for slip in slips:
+        found = near_miss(slip, known)
+        assert found is not None
+        assert mistakes(slip, found) <= mistakes(slip, name) == 1
+
+
+@pytest.mark.parametrize("name", [None, 3, ("gru",), b"gru"])
+@pytest.mark.parametrize("asked", [lambda name: suite.cell(name, 4), suite.task, catalogue.engine], ids=["cell", "task", "engine"])
+def test_what_is_no_name_is_told_in_a_sentence(asked, name):
+    with pytest.raises(ValueError, match=r"^(cell|task|engine) must be a name, as a text, not "):
+        asked(name)

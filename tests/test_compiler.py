@@ -1,5 +1,6 @@
 """Compiled code: made once, found again, whole or not at all; a compiler that is missing, broken or hostile is one sentence."""
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -291,3 +292,42 @@ def test_a_run_without_a_compiler_leaves_a_refusal_and_status_0(tmp_path):
     for record in records:
         assert record.spec.engine == "scan"
         assert record.status.startswith("refused: engine 'scan' cannot run the C++ compiler 'no-such-compiler' (No such file or directory)")
+
+
+TEAM = """
+#include <thread>
+struct Scarce {  // a machine that grants so many threads and no more
+  static inline long left = 0;
+  std::thread one;
+  template <class Work> explicit Scarce(Work work) {
+    if (left-- <= 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    one = std::thread(work);
+  }
+  Scarce(Scarce&&) = default;
+  void join() { one.join(); }
+};
+TEAM
+extern "C" long together(long asked, long granted) {  // how many came, if all of them met and each task was done once; else -1
+  Scarce::left = granted;
+  Team team(asked);
+  std::atomic<long> came{0}, done{0}, wrong{0};
+  team.run([&](long) {
+    came += 1;
+    team.meet();
+    if (came != team.members) wrong += 1;
+    team.share(0, 100, [&](long k) { done += k; });
+    team.meet();
+    if (done != 4950) wrong += 1;
+  });
+  return wrong ? -1 : long(came);
+}
+"""
+
+
+@pytest.mark.parametrize("granted", [0, 1, 2, 7])
+def test_without_openmp_a_team_makes_do_with_the_threads_that_there_are(kernels, granted):
+    made = compiler.source("team.h").replace("std::thread", "Scarce")
+    heads = "".join(f"{line}\n" for line in made.splitlines() if line.startswith("#include"))
+    library = compiler.library(heads + TEAM.replace("TEAM\n", made))
+    library.together.restype = ctypes.c_long
+    assert library.together(ctypes.c_long(8), ctypes.c_long(granted)) == granted + 1

@@ -12,7 +12,7 @@ from suite.cli import main
 from suite.data import manifest
 from suite.data.hub import VARIABLE
 from suite.data.manifest import folder
-from suite.engines import ENGINES
+from suite.engines import ENGINES, direct
 from suite.launch import doctor, surroundings
 from suite.launch.doctor import NEEDED
 
@@ -40,6 +40,7 @@ def test_a_machine_that_runs_these_tests_can_run_the_main_job(asked, tmp_path, m
     assert {f"data {path.parent.name}" for path in folder().glob("*/manifest.toml")} < set(answers)
     assert answers["engine vendor"]["ok"]
     assert "has no kernel for" in answers["engine vendor"]["detail"]
+    assert answers["streams"]["ok"] == (direct.refuses() is None)
     assert answers["data digits"]["detail"].startswith("comes with scikit-learn")
     assert answers["data mnist"] == {
         "name": "data mnist",
@@ -47,6 +48,7 @@ def test_a_machine_that_runs_these_tests_can_run_the_main_job(asked, tmp_path, m
         "needed": False,
         "detail": f"mnist is not here: CARROUSEL_DATA is not set; its first use downloads it from the Hugging Face hub, ylecun/mnist at {manifest('mnist').revision[:10]}, or {VARIABLE} names a folder with 'ylecun/mnist' in it",
     }
+    assert answers["data japanese-vowels"]["detail"].endswith(f"or {VARIABLE} names a folder with 'local/japanese_vowels' in it")  # the longest, said to its end
     assert not (tmp_path / "out").exists()
 
 
@@ -58,6 +60,7 @@ def test_what_is_lacking_is_said_and_decides_the_status(asked, tmp_path, monkeyp
     status, answers = asked("--out", tmp_path / "file" / "below")
     assert status == 1
     assert answers["output"]["detail"] == f"cannot write to '{tmp_path / 'file' / 'below'}': Not a directory"
+    assert answers["streams"]["detail"].startswith("steps of a stream take the longer way through Python, with the same results: ")
     assert answers["worker"]["detail"] == "ZeroDivisionError: division by zero"
     assert "cannot run the C++ compiler 'no-such-compiler'" in answers["engine scan"]["detail"]
     assert answers["data mnist"]["detail"] == f"CARROUSEL_DATA names '{tmp_path / 'none'}', which is no folder"

@@ -135,8 +135,8 @@ def test_flashrnn_refuses_in_words(monkeypatch, package):
     assert engine.refuses(CELLS["lstm"](4), CUDA) is None
     assert "runs on CUDA and not on cpu: 'lstm'" in engine.refuses(CELLS["lstm"](4), CPU)
     cell, params, x, state = of("gru", torch.float64)
-    with pytest.raises(Refused, match="computes in float32, bfloat16 and float16, not in float64: 'gru'"):
-        flashrnn.unroll(cell, params, x, state, None, {})
+    assert engine.lacks(cell, torch.float64, CUDA) == "engine 'flashrnn' computes in float32, bfloat16 and float16, not in float64: 'gru' is left to another engine"
+    assert engine.lacks(cell, torch.float32, CUDA) is None
     with pytest.raises(Refused, match="takes no mask: 'gru'"):
         flashrnn.unroll(cell, params, x, state, torch.ones(6, 1, 5, dtype=torch.bool), {})
 

@@ -14,9 +14,10 @@ from suite.cli import main
 from suite.engines import ENGINES, UNTIMED, Engine, hoisted
 from suite.experiments.speed import NAMES, SHAPES, shape, timing
 from suite.launch import jobs
+from suite.launch.describe import describe_cell
 from suite.launch.local import Outcome
 from suite.launch.plan import TURNS, plan
-from suite.report.site import publish
+from suite.report.site import publish, render
 from suite.report.text import COLUMNS, brief, tables
 from suite.report.timings import LSTM, means, measured, table
 from suite.runs import Costs, Ratio, Run, SpeedSpec, Store, Timing, where
@@ -165,6 +166,12 @@ def test_a_cell_that_insists_on_its_inputs_is_refused_at_other_shapes():
     assert [sentence for _, sentence in made.refused] == ["cell 'mut1' uses x itself beside its units: inputs must be 4, not 2"]
 
 
+def test_an_engine_that_lacks_the_dtype_is_refused_and_does_not_fail():
+    made = plan(timing(["lstm"], ["scan", "hoisted"], ["3,2,2,4"], (1,), {"dtype": "float16"}).specs(), [], "here")
+    assert [spec.engine for group in made.speed for spec in group] == ["hoisted"]
+    assert [(spec.engine, sentence) for spec, sentence in made.refused] == [("scan", "engine 'scan' computes in float32, float64 and bfloat16, not in torch.float16: 'lstm' is left to another engine")]
+
+
 def test_an_engine_that_disagrees_is_barred_and_the_difference_is_kept(monkeypatch):
     def wrong(*arguments):
         y, state = hoisted.unroll(*arguments)
@@ -309,3 +316,62 @@ def test_cells_stand_in_the_order_of_their_steps():
 def test_numbers_have_three_digits():
     assert [brief(v) for v in (0.0, 0.00123456, 1.0, 12.34, 123456.0)] == ["0", "0.00123", "1.00", "12.3", "123,456"]
     assert {name for name, _ in COLUMNS.values()} <= set(measured(known("gru", 10, 1.0)))
+
+
+def shown(out):
+    """What a reader of a folder sees: its pages, the CSV, and what they are made from."""
+    return {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if (path.is_file() and path.suffix in (".html", ".csv", ".js")) or path.name == "catalogue.json"}
+
+
+def spoken(*arguments):
+    with pytest.raises(SystemExit) as left:
+        main(["speed", *map(str, arguments)])
+    return left.value.code
+
+
+@pytest.mark.parametrize("second", [("--device", "cuda"), ("--engine", "vendor", "--cell", "mgu"), ("--engine", "scam"), ("--cell", "lstmm"), ("--engine", "failing")])
+def test_a_command_that_measures_nothing_leaves_the_page_and_the_csv_of_the_one_before(tmp_path, monkeypatch, capsys, second):
+    def times(group, here, limits):
+        costs = known("gru", 3, 1.0).costs if group[0].engine == "hoisted" else Costs()
+        return [Run(id=spec.id, spec=spec, status="failed: it fell" if spec.engine == "failing" else "done", costs=costs, where=here) for spec in group]
+
+    monkeypatch.setitem(ENGINES, "failing", Engine("failing", hoisted.unroll))
+    monkeypatch.setattr("suite.launch.run.timed", times)
+    if "cuda" in second and torch.cuda.is_available():
+        pytest.skip("there is a GPU, which times what this test wants refused")
+    asked = ("--shape", "3,2,2,4", "--threads", 1, "--repeats", 3, "--out", tmp_path)
+    assert spoken("--cell", "gru", "--engine", "hoisted", *asked) == 0
+    before, records = shown(tmp_path), set((tmp_path / "runs").iterdir())
+    assert before[(tmp_path / "speed.csv").relative_to(tmp_path)]
+    capsys.readouterr()
+    status = spoken(*(() if "--cell" in second else ("--cell", "gru")), *second, *asked)
+    said = capsys.readouterr().err
+    wrong = {"scam", "lstmm"} & set(second)
+    assert status == (2 if wrong else 1 if "failing" in second else 0)
+    assert shown(tmp_path) == before
+    assert records <= set((tmp_path / "runs").iterdir())
+    assert (len(said.splitlines()) == 1 and said.startswith("carrousel: unknown")) if wrong else f"nothing was measured, and the page in '{tmp_path}' stays" in said
+    if not wrong:
+        assert len(list((tmp_path / "runs").iterdir())) > len(records)
+
+
+def test_where_nothing_was_measured_before_a_refusal_has_its_page(tmp_path):
+    asked = ("--cell", "mgu", "--engine", "vendor", "--threads", 1, "--out", tmp_path)
+    assert spoken("--shape", "3,2,2,4", *asked) == 0
+    first = (tmp_path / "catalogue.json").read_text()
+    assert spoken("--shape", "5,2,2,4", *asked) == 0
+    assert (tmp_path / "catalogue.json").read_text() != first
+
+
+@pytest.mark.parametrize(("n", "called"), [(3, "range"), (5, "range"), (6, "95 % interval"), (9, "95 % interval")])
+def test_what_stands_in_brackets_is_called_what_it_is(tmp_path, n, called):
+    run = known("gru", 10, 2.0)
+    one = run.costs.step.model_copy(update={"n": n})
+    run = run.model_copy(update={"costs": run.costs.model_copy(update={"step": one, "peak_bytes": Timing(median=2.0, low=1.0, high=3.0, n=3)})})
+    assert f"median [{called}] of n = {n} repeats, memory and compile time [range] of n = 3" in tables([run])
+    assert [row["low_to_high"] for row in csv.DictReader(io.StringIO(table([run])))] == [called]
+    Store(tmp_path / "runs").write(run)
+    (tmp_path / "catalogue.json").write_text(json.dumps({"experiment": "e", "question": "?", "command": "c", "cells": [describe_cell("gru", 4, 2)], "tasks": []}))
+    page = render(tmp_path)
+    assert f"median [{called}] of n = {n} repeats" in (page.parent / "speed.html").read_text(encoding="utf-8")
+    assert f"step, ms [{called}]" in (page.parent / "cell-gru.html").read_text(encoding="utf-8")

@@ -216,3 +216,11 @@ def test_wrong_parameters_are_told_when_the_stream_is_made():
     with pytest.raises(ValueError, match="no weight of cell 'deaf' tells how wide x is: say inputs="):
         suite.stream(deaf, given)
     assert suite.stream(deaf, given, inputs=3)(torch.zeros(4, 3))[0].shape == (1, 4, 2)
+
+
+@pytest.mark.parametrize("engine", ["best", "scan", "hoisted", "reference"])
+def test_a_cell_without_parameters_steps_too(engine):
+    bare = Cell("bare", (({"a": "=x"}, lambda a, s, p: s._replace(h=torch.tanh(a.a + s.h))),), {"h": 3})
+    step, x = suite.stream(bare, {}, inputs=3, engine=engine), torch.rand(2, 3)
+    _, state = step(x)
+    assert torch.allclose(step(x, state)[0], torch.tanh(x + torch.tanh(x)).unsqueeze(0))

@@ -5,6 +5,7 @@ Where there is a GPU the same tests run on it, and not in the interpreter.
 
 import ast
 import builtins
+import copy
 import importlib.util
 import itertools
 import os
@@ -16,12 +17,12 @@ import pytest
 import torch
 
 from suite.cells import CELLS, Cell
-from suite.engines import ENGINES, Refused, scan, scan_cuda, session, triton_source, unroll
+from suite.engines import ENGINES, Refused, device_plan, precision, scan, scan_cuda, triton_source, unroll
 from suite.engines.columns import columns
-from suite.engines.emit_triton import fits
 from suite.engines.expressions import translated
 from suite.engines.operations import POINTWISE, POWERS
 from suite.engines.tape import Kind
+from suite.engines.triton_sequences import fits
 from suite.training.agreement import TOLERANCE, difference
 from suite.training.check import inputs_of, made
 
@@ -172,7 +173,7 @@ def test_an_unknown_dtype_is_refused_by_name():
 @pytest.mark.parametrize(("units", "dtype", "expected"), [(16, F32, (4, 4)), (64, F32, (8, 8)), (65, F32, (0, 0)), (128, BF16, (8, 0)), (129, BF16, (0, 0)), (16, F64, (0, 0))])
 def test_the_way_of_an_lstm_follows_from_its_shape(units, dtype, expected):
     plan = planned(CELLS["lstm"](units))
-    form = session.Form(4, 1, 2, 3, 1, 0, (), dtype, torch.device("cpu"), True, "ieee")
+    form = device_plan.Form(4, 1, 2, 3, 1, 0, (), dtype, torch.device("cpu"), True, "ieee")
     assert tuple(plan.warps(form, kernel.name) for kernel in plan.on_chip) == expected
 
 
@@ -197,7 +198,8 @@ def test_generated_kernels_equal_the_reference(device, name, dtype):
 def test_halves_round_the_operands_of_products_and_nothing_else(device, name, monkeypatch):
     cell = CELLS[name](5)
     assert 1e-5 < difference(cell, SCAN, 3, device, F16) <= 2.0**-8
-    monkeypatch.setattr(session, "ON_CHIP", ())  # the interpreter multiplies no bfloat16
+    if not GPU:
+        monkeypatch.setattr(device_plan, "ON_CHIP", ())  # the interpreter multiplies no bfloat16
     scan_cuda.SESSIONS.clear()
     assert 1e-4 < difference(cell, SCAN, 3, device, BF16) <= TOLERANCE[BF16]
     scan_cuda.SESSIONS.clear()
@@ -218,7 +220,8 @@ class Case:
         self.x = draw(length, 1 if shared else replicas, batch, inputs).requires_grad_()
         self.noise = {row.name: draw(length, 1, batch, row.width) for stage in cell.table for row in stage.rows if row.raw == "noise"}
         gaps = draw(length, replicas, batch) < 0.2
-        padded = (torch.arange(length, device=device)[:, None, None] < torch.tensor([length, 1, 3], device=device)[:batch]).expand(length, 1, batch)
+        lengths = torch.tensor([length, 1, 3], device=device).repeat(-(-batch // 3))[:batch]
+        padded = (torch.arange(length, device=device)[:, None, None] < lengths).expand(length, 1, batch)
         self.mask = {"whole": None, "padded": padded, "gaps": gaps}[kind]
 
     def forward(self, engine=SCAN):
@@ -248,6 +251,49 @@ def test_masks_keep_the_state_and_noise_is_heard(device, name, kind, dtype, boun
 
     case = Case(suite.cell(name, 4), device, dtype, kind, shared=kind == "padded")
     close(case.results(), case.results(REFERENCE), bound)
+
+
+def in_doubles(case):
+    """The reference in float64 on the very values of a case."""
+    exact = copy.copy(case)
+    for name in ("params", "state"):
+        setattr(exact, name, {key: value.detach().double().requires_grad_() for key, value in getattr(case, name).items()})
+    exact.x, exact.noise = case.x.detach().double().requires_grad_(), {key: value.double() for key, value in case.noise.items()}
+    return exact.results(REFERENCE)
+
+
+WAYS = {"forwards": {"forwards": (1, 0), "backwards": (1, 1 << 40)}, "backwards": {"forwards": (1, 1 << 40), "backwards": (1, 0)}}  # what lies on chip: so much memory that one way has, and the other has not
+
+
+@TRITON
+@pytest.mark.parametrize("kind", ["whole", "gaps"])
+@pytest.mark.parametrize("dtype", [F32, F16], ids=str)
+@pytest.mark.parametrize("on_chip", WAYS)
+@pytest.mark.parametrize("name", ["lstm-peephole", "gru-cho"])
+def test_one_way_on_chip_and_the_other_by_steps(device, name, on_chip, dtype, kind, monkeypatch):
+    monkeypatch.setattr(device_plan, "SHARED", WAYS[on_chip])
+    scan_cuda.SESSIONS.clear()
+    case = Case(CELLS[name](5), device, dtype, kind)
+    form = device_plan.Form(5, 2, 3, 3, 1, 0, (), dtype, device, True, "ieee")
+    assert [way for way in WAYS if planned(case.cell).warps(form, way)] == [on_chip]
+    close(case.results(), in_doubles(case), TOLERANCE[dtype])
+    scan_cuda.SESSIONS.clear()
+
+
+@TRITON
+@pytest.mark.skipif(not GPU, reason="tensor cores of a GPU are what this is about, and there is none")
+@pytest.mark.parametrize("batch", [1, 17])
+@pytest.mark.parametrize(("dtype", "way"), [(BF16, "ieee"), (F16, "ieee"), (F32, "tf32"), (F32, "ieee")], ids=["bfloat16", "float16", "tf32", "float32"])
+@pytest.mark.parametrize("units", [64, 128])
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "gru-cho"])
+def test_sequences_on_chip_equal_the_reference_at_the_widths_that_they_are_made_for(device, name, units, dtype, way, batch):
+    case = Case(CELLS[name](units), device, dtype, "whole", batch=batch)
+    form = device_plan.Form(5, 2, batch, 3, 1, 0, (), dtype, device, True, way)
+    if torch.cuda.get_device_capability(device) >= (9, 0) and (units == 64 or dtype in precision.HALVES):
+        assert planned(case.cell).warps(form, "forwards")
+    with precision.alike(way):
+        for _ in range(2):  # recorded, and replayed
+            close(case.results(), in_doubles(case), TOLERANCE[F16] if way == "tf32" else TOLERANCE[dtype])  # TF32 has the digits of float16
 
 
 @TRITON
@@ -382,4 +428,4 @@ def test_the_compiler_takes_every_kernel_without_a_gpu(name, capability, root, t
     assert done.returncode == 0, done.stderr[-2000:]
     sizes = [line.split() for line in done.stdout.splitlines()]
     assert sizes
-    assert all(int(size) > 0 and int(shared) <= session.HOPPER for _, _, size, shared in sizes)
+    assert all(int(size) > 0 and int(shared) <= device_plan.HOPPER for _, _, size, shared in sizes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from suite.cells.cell import Cell, Stage
+from suite.engines import precision
 
 Params = Mapping[str, Tensor]  # flat name -> (R, rows, columns)
 State = Mapping[str, Tensor]  # state -> (R, B, W)
@@ -48,11 +49,12 @@ class Engine:
     refuses  (cell, device) -> a sentence, or None where it runs
     prepare  (cell, dtype, device) -> what is made once for a cell (compiled code) is made now, not at the first unroll
     stream   (cell, params, inputs, noise) -> a step whose weights are laid out; None: each is a sequence of one
-    instructions  (dtype, device) -> what products are made with there, where that is worth saying; else nothing
+    instructions  (dtype, device) -> what products are made with there, where that is worth saying; else nothing. That of PyTorch's own unless it says otherwise
     by_width whether it may refuse a cell at one width and run the same equations at another
     rowwise  devices on which a sequence has the same bits in a batch of any size; elsewhere batches are filled up
     by_name  whether it takes many seconds to make a cell ready, and so is tried and timed only where it is named
     doubles  whether it computes in float64
+    lacks    (cell, dtype, device) -> a sentence for a dtype that it does not compute in there, or None
     """
 
     name: str
@@ -60,11 +62,17 @@ class Engine:
     refuses: Callable[[Cell, torch.device], str | None] = lambda cell, device: None
     prepare: Callable[[Cell, torch.dtype, torch.device], None] = lambda cell, dtype, device: None
     stream: Streams | None = None
-    instructions: Callable[[torch.dtype, torch.device], str] = lambda dtype, device: ""
+    instructions: Callable[[torch.dtype, torch.device], str] = precision.instructions
     by_width: bool = False
     rowwise: tuple[str, ...] = ()
     by_name: bool = False
     doubles: bool = True
+    lacks: Callable[[Cell, torch.dtype, torch.device], str | None] = lambda cell, dtype, device: None
+
+
+def refusal(engine: Engine, cell: Cell, device: torch.device, dtype: torch.dtype | None = None) -> str | None:
+    """Why an engine does not run a cell on a device, and in a dtype where one is given; None where it does."""
+    return engine.refuses(cell, device) or (None if dtype is None else engine.lacks(cell, dtype, device))
 
 
 Pre = Callable[[int, Stage, Mapping[str, Tensor]], Mapping[str, Tensor]]

@@ -44,6 +44,12 @@ def refuses(cell: Cell, device: torch.device) -> str | None:
     return None if device.type == "cuda" else f"engine 'flashrnn' runs on CUDA and not on {device.type}: '{cell.name}' is left to another engine"
 
 
+def lacks(cell: Cell, dtype: torch.dtype, device: torch.device) -> str | None:
+    """A sentence for float64."""
+    del device
+    return None if dtype != torch.float64 else f"engine 'flashrnn' computes in float32, bfloat16 and float16, not in float64: '{cell.name}' is left to another engine"
+
+
 def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | None, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
     """One call of its kernel; see `Engine.unroll`."""
     import flashrnn
@@ -51,8 +57,6 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     del noise
     if mask is not None:
         raise Refused(f"engine 'flashrnn' takes no mask: '{cell.name}' over sequences of several lengths is left to another engine")
-    if xs.dtype == torch.float64:
-        raise Refused(f"engine 'flashrnn' computes in float32, bfloat16 and float16, not in float64: '{cell.name}' is left to another engine")
     gates = GATES[cell.name]
     wx = torch.stack([torch.einsum("trbi,roi->btro", xs.expand(-1, len(state["h"]), -1, -1), params[f"{row}.x"]) for row in gates.from_input], 2)
     recurrent = torch.stack([params[f"{row}.h"] for row in gates.from_state])
@@ -63,4 +67,4 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     return found[0].permute(1, 2, 0, 3), ends
 
 
-ENGINE = Engine("flashrnn", unroll, refuses, doubles=False)
+ENGINE = Engine("flashrnn", unroll, refuses, instructions=lambda dtype, device: "", doubles=False, lacks=lacks)

@@ -1,6 +1,6 @@
 """Any cell's equations and their derived reverse as native code, compiled once, called from one fixed native loop.
 
-The loop is `native/loop.cpp` on the CPU and `session.py` around Triton on CUDA; docs/explanation/engine.md says how they work, what they
+The loop is `native/loop.cpp` on the CPU and `device_loops.py` around Triton on CUDA; docs/explanation/engine.md says how they work, what they
 refuse and what they reach.
 """
 
@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from suite.cells.cell import Cell
-from suite.engines import compiler, plan, scan_cuda
+from suite.engines import compiler, plan, precision, scan_cuda
+from suite.engines.checks import derived_forwards
 from suite.engines.engine import Engine, Noise, Params, Refused, State, Step, Streams
 from suite.engines.plan import Plan
 from suite.engines.recorder import Untraceable
@@ -66,7 +66,7 @@ def loop(dtype: torch.dtype) -> ctypes.CDLL:
 def instructions(dtype: torch.dtype, device: torch.device | None = None) -> str:
     """What products are made with: of bfloat16 on the CPU `amx-bf16`, `avx512-bf16`, or `none`: operands are widened and multiplied as float32; on CUDA `ieee` or `tf32`."""
     if device is not None and device.type == "cuda":
-        return scan_cuda.precision(dtype) if dtype == torch.float32 else ""
+        return precision.instructions(dtype, device)
     if dtype != torch.bfloat16:
         return ""
     told = loop(dtype).instructions
@@ -77,8 +77,9 @@ def instructions(dtype: torch.dtype, device: torch.device | None = None) -> str:
 @lru_cache(maxsize=256)
 def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
     """The plan of a cell, its functions and the loop compiled or found on disk."""
-    if dtype not in REALS:
-        raise Refused(f"engine 'scan' computes in float32, float64 and bfloat16, not in {dtype}: '{cell.name}' is left to another engine")
+    sentence = _lacks(cell, dtype)
+    if sentence:
+        raise Refused(sentence)
     tape = taped(cell)
     functions = "\n".join(kernel.function.text for kernel in kernels(tape))
     loaded = compiler.library(f"{compiler.source('vector.h')}\nusing T = {REALS[dtype]};\n\n{functions}")
@@ -89,11 +90,12 @@ def planned(cell: Cell, inputs: int, dtype: torch.dtype) -> Plan:
 
 
 class Loop(NamedTuple):
-    """What a kind of device has of its own: (cell, inputs, dtype) -> plan; a sequence of one; a sentence why not here; steps; compiles."""
+    """What a kind of device has of its own: (cell, inputs, dtype) -> plan; a sequence of one; sentences why not here, and not in a dtype; steps; compiles."""
 
     planned: Callable[[Cell, int, torch.dtype], Any]
     sequence: Callable[..., Any]
     refuses: Callable[[Cell], str | None]
+    lacks: Callable[[Cell, torch.dtype], str | None]
     stream: Streams
     prepare: Callable[[Cell, torch.dtype, torch.device], object]
 
@@ -104,6 +106,11 @@ def _no_compiler(cell: Cell) -> str | None:
     except Refused as sentence:
         return f"{sentence} ('{cell.name}')"
     return None
+
+
+def _lacks(cell: Cell, dtype: torch.dtype) -> str | None:
+    known = [str(one).removeprefix("torch.") for one in REALS]
+    return None if dtype in REALS else f"engine 'scan' computes in {', '.join(known[:-1])} and {known[-1]}, not in {dtype}: '{cell.name}' is left to another engine"
 
 
 def _stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
@@ -120,11 +127,12 @@ def stream(cell: Cell, params: Params, inputs: int, noise: Noise) -> Step:
 
 
 LOOPS = {
-    "cpu": Loop(planned, Sequence, _no_compiler, _stream, lambda cell, dtype, device: planned(cell, cell.takes or 1, dtype)),
+    "cpu": Loop(planned, Sequence, _no_compiler, _lacks, _stream, lambda cell, dtype, device: planned(cell, cell.takes or 1, dtype)),
     "cuda": Loop(
         lambda cell, inputs, dtype: scan_cuda.planned(taped(cell), inputs, dtype),
         scan_cuda.DeviceSequence,
         scan_cuda.refuses,
+        scan_cuda.lacks,
         lambda *given: unrolled(ENGINE)(*given),
         lambda cell, dtype, device: scan_cuda.prepare(scan_cuda.planned(taped(cell), cell.takes or 8, dtype), dtype, device),
     ),
@@ -168,7 +176,7 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     given = Given(mask, tuple(noise[name] for name in made.noise))
     if any(value.requires_grad for value in given.noise):
         raise Refused(f"engine 'scan' takes no gradient of noise, which '{cell.name}' was given with requires_grad")
-    if forward_ad._current_level >= 0 and any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in (xs, *tensors, *given.noise)):
+    if derived_forwards((xs, *tensors, *given.noise)):
         raise Refused(f"engine 'scan' has no derivative forwards, which '{cell.name}' was asked for: take it on engine 'hoisted'")
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (xs, *tensors)):
         y, *last = Scan.apply(made, given, xs, *tensors)  # type: ignore[no-untyped-call]
@@ -189,9 +197,14 @@ def refuses(cell: Cell, device: torch.device) -> str | None:
     return LOOPS[device.type].refuses(cell)
 
 
+def lacks(cell: Cell, dtype: torch.dtype, device: torch.device) -> str | None:
+    """A sentence for a dtype that the loop of a device is not made for."""
+    return LOOPS[device.type].lacks(cell, dtype) if device.type in LOOPS else None
+
+
 def prepare(cell: Cell, dtype: torch.dtype, device: torch.device) -> None:
     """Compile a cell."""
     LOOPS[device.type].prepare(cell, dtype, device)
 
 
-ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=("cpu",))
+ENGINE: Engine = Engine("scan", unroll, refuses, prepare, stream, instructions, rowwise=("cpu",), lacks=lacks)

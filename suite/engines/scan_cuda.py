@@ -9,23 +9,26 @@ import torch
 from torch import Tensor
 
 from suite.cells.cell import Cell
-from suite.engines import triton_source
+from suite.engines import device_exchange, triton_source
 from suite.engines.capture import Pool
 from suite.engines.columns import columns
+from suite.engines.device_plan import DevicePlan, Form, plan_of
 from suite.engines.engine import Refused
+from suite.engines.precision import HALVES, products
 from suite.engines.sequence import Given
-from suite.engines.session import HALVES, DevicePlan, Form, Session, plan_of
+from suite.engines.session import Session
 from suite.engines.tape import Tape
 
 DTYPES = (torch.float32, torch.float64, *HALVES)
-SESSIONS: Pool[Session] = Pool(share=lambda session: session.share)
+SESSIONS: Pool[Session] = Pool(share=lambda session: session.memory.share)
 
 
 @lru_cache(maxsize=256)
 def planned(tape: Tape, inputs: int, dtype: torch.dtype) -> DevicePlan:
     """The kernels of a cell at a number of inputs; compiled when they are first launched."""
-    if dtype not in DTYPES:
-        raise Refused(f"engine 'scan' computes in {', '.join(str(known).removeprefix('torch.') for known in DTYPES)} on CUDA, not in {dtype}: '{tape.cell.name}' is left to another engine")
+    sentence = lacks(tape.cell, dtype)
+    if sentence:
+        raise Refused(sentence)
     return plan_of(tape, columns(tape.cell, inputs), inputs)
 
 
@@ -33,6 +36,12 @@ def refuses(cell: Cell) -> str | None:
     """A sentence where there is no Triton."""
     sentence = triton_source.missing()
     return f"engine 'scan' cannot run '{cell.name}' on CUDA: {sentence}" if sentence else None
+
+
+def lacks(cell: Cell, dtype: torch.dtype) -> str | None:
+    """A sentence for a dtype that no kernel is made for."""
+    known = ", ".join(str(one).removeprefix("torch.") for one in DTYPES)
+    return None if dtype in DTYPES else f"engine 'scan' computes in {known} on CUDA, not in {dtype}: '{cell.name}' is left to another engine"
 
 
 def prepare(made: DevicePlan, dtype: torch.dtype, device: torch.device) -> None:
@@ -48,11 +57,6 @@ def prepare(made: DevicePlan, dtype: torch.dtype, device: torch.device) -> None:
     SESSIONS.clear()
 
 
-def precision(dtype: torch.dtype) -> str:
-    """How float32 is multiplied, as PyTorch is set for its own products: `ieee`, or `tf32` where that was asked for."""
-    return "tf32" if dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
-
-
 class DeviceSequence:
     """A sequence carried out on a device, and its way back once; as `Sequence` on the CPU."""
 
@@ -60,16 +64,16 @@ class DeviceSequence:
         start = tensors[-1]
         noise = tuple((value.shape[1], value.shape[0]) for value in given.noise)
         shape = (len(x), len(start), x.shape[2], x.shape[3], x.shape[1], 0 if given.mask is None else given.mask.shape[1])
-        form = Form(*shape, noise, x.dtype, x.device, kept, precision(x.dtype))
+        form = Form(*shape, noise, x.dtype, x.device, kept, products(x.dtype))
         self.kept = kept
         self.lease = SESSIONS.take((made, form), lambda: Session(made, form), x.device)
-        self.lease.session.load(x, tensors, given.mask, given.noise)
+        device_exchange.load(self.lease.session.memory, x, tensors, given.mask, given.noise)
 
     def forward(self) -> tuple[Tensor, list[Tensor]]:
         """Outputs (T, R, B, W) and the states after the last step, (R, B, W) each."""
         session = self.lease.session
         SESSIONS.pressed(session.forwards)
-        found = session.results()
+        found = device_exchange.results(session.memory)
         if not self.kept:
             self.lease.release()
         return found
@@ -77,8 +81,8 @@ class DeviceSequence:
     def reverse(self, dy: Tensor | None, last: Many[Tensor | None], wants_x: bool) -> list[Tensor | None]:
         """Gradients of x, the parameters and the states at the start, in the order of the tensors."""
         session = self.lease.session
-        session.load_gradients(dy, last)
+        device_exchange.load_gradients(session.memory, dy, last)
         SESSIONS.pressed(lambda: session.backwards(wants_x))
-        found = session.found(wants_x)
+        found = device_exchange.found(session.memory, wants_x)
         self.lease.release()
         return found

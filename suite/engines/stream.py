@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from suite.cells.cell import Cell
-from suite.engines.engine import Engine, Noise, Params, Refused, State, Streams, Whole
-from suite.engines.unroll import check_params
+from suite.engines import checks
+from suite.engines.checks import check_params
+from suite.engines.engine import Engine, Noise, Params, Refused, State, Streams, Whole, refusal
 
 
 class Stream:
@@ -22,11 +24,14 @@ class Stream:
         self.cell, self.engine, self.inputs = cell, engine, width_of_x(cell, params, inputs)
         self.dtype, self.device = like.dtype, like.device
         self.replicas = check_params(cell, params, like.new_empty(1, 1, 1, self.inputs))
-        sentence = engine.refuses(cell, like.device)
+        sentence = refusal(engine, cell, like.device, like.dtype)
         if sentence:
             raise Refused(sentence)
+        if checks.derived_forwards(params.values()):
+            raise ValueError("a stream takes no derivative forwards: give it parameters that have none, or unroll the cell on engine 'hoisted'")
         own = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in params.items()}
-        self._step = (engine.stream or unrolled(engine))(cell, own, self.inputs, means(cell, like))
+        laid_out = engine.stream if params else None  # without weights there is nothing to lay out
+        self._step = (laid_out or unrolled(engine))(cell, own, self.inputs, means(cell, like))
         self._direct: Whole = self._step.direct or (lambda x, state: None)
         self._names = tuple(cell.state)
         self._shapes: dict[torch.Size, tuple[torch.Size, ...]] = {}
@@ -37,9 +42,17 @@ class Stream:
         x      (R, B, inputs); (1, B, inputs) and (B, inputs) are shared by all replicas
         state  what the step before returned; missing states, and all where there is none, are at the cell's start
         """
+        if forward_ad._current_level >= 0:
+            self._forwards(x, state)
         return self._direct(x, state) or self._carefully(x, state)
 
+    def _forwards(self, x: Tensor, state: State | None) -> None:
+        checks.kinds(self.cell, {}, x=x, state=state)
+        if checks.derived_forwards((x, *(state or {}).values())):
+            raise ValueError("a stream takes no derivative forwards: give it what has none, or unroll the cell on engine 'hoisted'")
+
     def _carefully(self, x: Tensor, state: State | None) -> tuple[Tensor, dict[str, Tensor]]:
+        checks.kinds(self.cell, {}, x=x, state=state)
         if x.ndim == 2:
             x = x.unsqueeze(0)
         shapes = self._shapes.get(x.shape) or self._checked(x)

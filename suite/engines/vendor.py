@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from suite.cells.cell import Cell
 from suite.engines.engine import Engine, Noise, Params, Refused, State
+from suite.engines.precision import of_rnn
 from suite.engines.torch_nn import LAYERS, Layer, flat_weights, layer_of
 
 KERNELS: dict[str, Any] = {"rnn": torch.rnn_tanh, "rnn-relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
@@ -57,4 +58,4 @@ def _one(layer: Layer, weights: list[Tensor], x: Tensor, state: State, valid: Te
     return y, {name: value.index_select(1, back) for name, value in zip(state, final, strict=True)}
 
 
-ENGINE = Engine("vendor", unroll, refuses)
+ENGINE = Engine("vendor", unroll, refuses, instructions=of_rnn)

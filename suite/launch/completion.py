@@ -10,10 +10,12 @@ import torch
 from suite import catalogue
 from suite.cells import Cell, digest
 from suite.engines import Engine
-from suite.launch.lookup import canonical, device_of, task_of, unavailable
+from suite.engines.engine import refusal
+from suite.launch.lookup import canonical, task_of, unavailable
 from suite.runs.spec import Optimiser, SpeedSpec, TrainSpec
 from suite.tasks import Task
 from suite.training.decoding import decodes
+from suite.training.devices import device_of
 from suite.training.fit import carries
 from suite.training.free_running import feeds_back
 from suite.training.group import network_of
@@ -52,9 +54,10 @@ class Completion:
         made = [self.cell(name, units) for name, units in stack(spec)]
         device, sentence = device_of(spec.device)
         sentence = None if self.elsewhere and isinstance(spec, TrainSpec) else sentence
-        engine = catalogue.engine(spec.engine, [cell for cell, _, _ in made], device, self.refuses)
+        dtype = getattr(torch, spec.dtype)
+        engine = catalogue.engine(spec.engine, [cell for cell, _, _ in made], device, dtype, self.refuses)
         filled: dict[str, object] = {"cell": made[0][1], "cell_digest": made[0][2], "engine": engine.name}
-        refusals = (self.refuses(engine, cell, device) or noisy(cell) for cell, _, _ in made)
+        refusals = (self.refuses(engine, cell, device, dtype) or noisy(cell) for cell, _, _ in made)
         sentence = sentence or next(filter(None, refusals), None)
         if isinstance(spec, SpeedSpec):
             return spec.model_copy(update=filled), sentence or unfit(lambda: made[0][0].shapes(spec.inputs))
@@ -77,11 +80,11 @@ class Completion:
             self.cells[name, units] = cell, catalogue.canonical_cell(name), self.digests[id(cell)]
         return self.cells[name, units]
 
-    def refuses(self, engine: Engine, cell: Cell, device: torch.device) -> str | None:
+    def refuses(self, engine: Engine, cell: Cell, device: torch.device, dtype: torch.dtype | None) -> str | None:
         """What an engine says of a cell; the same at every width, unless the engine says it judges by width."""
-        key = (engine.name, cell.name, self.digests[id(cell)], str(device), cell.units if engine.by_width else 0)
+        key = (engine.name, cell.name, self.digests[id(cell)], str(device), str(dtype), cell.units if engine.by_width else 0)
         if key not in self.refusals:
-            self.refusals[key] = engine.refuses(cell, device)
+            self.refusals[key] = refusal(engine, cell, device, dtype)
         return self.refusals[key]
 
     def network(self, spec: TrainSpec, task: Task, made: Sequence[tuple[Cell, str, str]]) -> tuple[dict[str, object], str | None]:

@@ -59,6 +59,7 @@ def _questions() -> dict[str, Callable[[Place], str]]:
     return {
         **{f"engine {name}": partial(_engine, name) for name in ENGINES},
         "compiler": _compiler,
+        "streams": _streams,
         "worker": _worker,
         **{f"data {name}": partial(_data, name) for name in sets},
         **{f"extra {name}": partial(surroundings.extra, name) for name in surroundings.extras()},
@@ -92,6 +93,17 @@ def _compiler(place: Place) -> str:
     with tempfile.TemporaryDirectory() as folder:
         seconds = _carried("prepare", {"spec": SpeedSpec(cell="lstm", engine="scan"), "cache": Path(folder)})
     return f"a kernel of the engine 'scan' compiles, in {seconds:.1f} s"
+
+
+def _streams(place: Place) -> str:
+    """Whether the steps of a stream go from Python to the native loop by the short way."""
+    del place
+    from suite.engines import direct
+
+    sentence = direct.refuses()
+    if sentence:
+        raise ValueError(f"steps of a stream take the longer way through Python, with the same results: {sentence}")
+    return "a step goes from Python to the native loop in one call"
 
 
 def _worker(place: Place) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import torch
-
 from suite import catalogue, names
 from suite.data import NotAvailable
 from suite.tasks import Task
@@ -36,18 +34,3 @@ def unavailable(task: Task) -> str | None:
         except NotAvailable as error:
             _answers[task.data.name] = " ".join(str(error).split())
     return _answers[task.data.name]
-
-
-def device_of(name: str) -> tuple[torch.device, str | None]:
-    """A device, and the sentence why it is not here."""
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"unknown device '{name}'; known: cpu, cuda, cuda:0 …") from None
-    if device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
-        raise ValueError(f"unknown device '{name}'; known: cpu, cuda, cuda:0 …")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        return device, "this machine has no CUDA device that PyTorch can use"
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        return device, f"this machine has {torch.cuda.device_count()} CUDA devices, and no '{name}'"
-    return device, None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from suite.report.timings import LSTM, means, measured, shapes
 from suite.runs import Run, Timing, Where
+from suite.stats import covers
 
 COLUMNS = {  # heading -> name in `measured`, unit
     "step, ms": ("step_seconds", 1e3),
@@ -41,10 +42,11 @@ def tables(runs: Sequence[Run]) -> str:
 
 
 def repeats(group: Sequence[Run]) -> str:
-    """The number of repeats and how often the rest was measured, in words."""
+    """The number of repeats and how often the rest was measured, and so what stands in brackets, in words."""
     counts = sorted({run.costs.step.n for run in group if run.costs.step})
     weighed = sorted({t.n for run in group for t in (run.costs.peak_bytes, run.costs.compile) if t})
-    return f"median [95 % interval] of n = {' or '.join(map(str, counts))} repeats" + (f", memory and compile time of n = {' or '.join(map(str, weighed))}" if weighed else "")
+    said = f"median [{covers(*counts)}] of n = {' or '.join(map(str, counts))} repeats"
+    return said + (f", memory and compile time [{covers(*weighed)}] of n = {' or '.join(map(str, weighed))}" if weighed else "")
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -55,7 +57,7 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cell(timing: Timing | None, unit: float) -> str:
-    """A median and its interval: 12.3 [11.9, 12.8]; nothing where nothing was measured."""
+    """A median and its limits: 12.3 [11.9, 12.8]; nothing where nothing was measured."""
     return "" if timing is None else f"{brief(unit * timing.median)} [{brief(unit * timing.low)}, {brief(unit * timing.high)}]"
 
 

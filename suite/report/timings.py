@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from suite.runs import Run, SpeedSpec, Timing
+from suite.stats import covers
 
 LSTM = "torch.nn.LSTM"
 
@@ -146,10 +147,11 @@ def table(runs: Sequence[Run]) -> str:
 
 def _row(run: Run) -> dict[str, Any]:
     s, costs = run.spec, run.costs
-    row: dict[str, Any] = {"id": run.id, "cell": s.cell, "engine": s.engine, **shape_of(run)._asdict(), "status": run.status, "n": costs.step.n if costs.step else 0}
+    row: dict[str, Any] = {"id": run.id, "cell": s.cell, "engine": s.engine, **shape_of(run)._asdict(), "status": run.status, "n": costs.step.n if costs.step else 0, "low_to_high": covers(costs.step.n) if costs.step else ""}
     row |= {name: getattr(costs, name) for name in ("parameters", "multiply_adds", "state_bytes", "training_flops")} | {"own_torch_layer": own(run)}
     row |= {f"difference_{dtype}": costs.difference.get(dtype) for dtype in ("float64", "float32", "bfloat16")}
     row["instructions"] = costs.instructions
+    row["torch_layers_instructions"] = next((r.instructions for r in costs.ratios), "")
     for name, timing in measured(run).items():
         row |= {name: timing and timing.median, f"{name}_low": timing and timing.low, f"{name}_high": timing and timing.high}
     return row | {"torch": run.where.versions.get("torch"), "commit": run.where.commit}

@@ -46,13 +46,14 @@ class Timing(Frozen):
 class Ratio(Frozen):
     """How many times longer a layer of torch.nn took than this contestant, repeat by repeat in turn; over 1: faster than torch.nn.
 
-    `seconds` is that layer's own training step in the same process.
+    `seconds` is that layer's own training step in the same process, `instructions` how it multiplied float32 on CUDA (`ieee`, `tf32`).
     """
 
     against: str
     step: Timing
     forward: Timing
     seconds: Timing
+    instructions: str = ""
 
 
 class Costs(Frozen):
@@ -63,7 +64,8 @@ class Costs(Frozen):
     second that a product of square matrices got in the same process. `compile` and `warm` are seconds until an engine's
     code stands ready, without and with its cache. `difference` is the proof of agreement: dtype -> the largest relative
     difference from the reference, found in the timing process itself before it timed. `instructions` names those that
-    multiplied bfloat16 (`amx-bf16`, `avx512-bf16`, or `none` where it was done in float32).
+    multiplied bfloat16 (`amx-bf16`, `avx512-bf16`, or `none` where it was done in float32), and on CUDA says how float32
+    was multiplied (`ieee`, or `tf32`).
     """
 
     parameters: Count | None = None

@@ -5,7 +5,7 @@ from suite.stats.bootstrap import bootstrap_interval, iqm
 from suite.stats.delay import Critical, critical
 from suite.stats.importance import Fanova, Importance, fanova
 from suite.stats.improvement import improvement
-from suite.stats.intervals import Interval, mean_interval, median_interval, normal_interval, share_interval
+from suite.stats.intervals import Interval, covers, mean_interval, median_interval, normal_interval, share_interval
 from suite.stats.profiles import Profile, profile
 from suite.stats.ranks import Pair, Ranking, holm, ranking
 from suite.stats.reaching import Median, Reaching, reaching, updates_to
@@ -29,6 +29,7 @@ __all__ = [
     "best_of",
     "best_share",
     "bootstrap_interval",
+    "covers",
     "critical",
     "fanova",
     "further_seeds",

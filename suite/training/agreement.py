@@ -7,6 +7,7 @@ from torch import Tensor
 
 from suite.cells import Cell
 from suite.engines import ENGINES, Engine, unroll
+from suite.engines.precision import alike
 
 SMALL = 1e-6
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 2.0**-4, torch.float16: 2.0**-7}  # halves round by 2^-9 and 2^-12 at every product of five steps
@@ -15,9 +16,10 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 2.0**-4,
 def difference(cell: Cell, engine: Engine, inputs: int, device: torch.device, dtype: torch.dtype = torch.float64) -> float:
     """The largest difference from the reference in float64, relative to the largest value of each result; not a number if one is.
 
-    Both are given the same values, those of `dtype`: what is compared is arithmetic.
+    Both are given the same values, those of `dtype`: what is compared is arithmetic, float32 multiplied as IEEE has it.
     """
-    ours, theirs = (_results(cell, one, inputs, device, dtype, of) for one, of in ((engine, dtype), (ENGINES["reference"], torch.float64)))
+    with alike():
+        ours, theirs = (_results(cell, one, inputs, device, dtype, of) for one, of in ((engine, dtype), (ENGINES["reference"], torch.float64)))
     floor = SMALL * torch.stack([b.abs().max() for b in theirs]).max()  # a gradient that is zero but for rounding is compared with the others
     return float(torch.stack([(a - b).abs().max() / torch.maximum(b.abs().max(), floor) for a, b in zip(ours, theirs, strict=True)]).max())
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
 
 from suite import catalogue
 from suite.cells import Cell
+from suite.engines.checks import a_cell
 from suite.training import initial
 from suite.training.network import Network, Readout
 
 Named = str | Cell | Callable[[int], Cell]
+
+
+def cell_of(given: Named, units: int) -> Cell:
+    """The cell of a layer."""
+    if isinstance(given, str):
+        return catalogue.cell(given, units)
+    if isinstance(given, (Cell, torch.nn.Module)) or not callable(given):
+        return a_cell(given)
+    return a_cell(given(units))
 
 
 def network(
@@ -39,7 +51,7 @@ def network(
     >>> "1d.i.x" in network(["lstm", "lstm"], 8, inputs=11, outputs=11, readout="every", decoder=True).shapes()
     True
     """
-    listed = [cells] if isinstance(cells, (str, Cell)) or callable(cells) else list(cells)
+    listed = list(cells) if isinstance(cells, Iterable) and not (isinstance(cells, (str, Cell)) or callable(cells)) else [cells]
     widths = [units] * len(listed) if isinstance(units, int) else list(units)
     if not listed or len(widths) != len(listed):
         raise ValueError(f"{len(listed)} layers need as many units, one number for all or one each, not {units}")
@@ -55,7 +67,7 @@ def network(
         raise ValueError("a decoder answers step after step from what it said so far, and goes on from the states of an encoder like it: neither can be bidirectional")
     if decoder and readout != "every":
         raise ValueError(f"a decoder answers at every step of a target: readout must be 'every', not {readout!r}")
-    made = [catalogue.cell(c, u) if isinstance(c, str) else c if isinstance(c, Cell) else c(u) for c, u in zip(listed, widths, strict=True)]
+    made = [cell_of(c, u) for c, u in zip(listed, widths, strict=True)]
     if residual and len({cell.units for cell in made}) > 1:
         raise ValueError(f"residual links need layers of one width, not {', '.join(str(cell.units) for cell in made)}")
     net = Network(

@@ -14,6 +14,7 @@ from suite.tasks import Task
 from suite.training import guessing
 from suite.training.checkpoint import Checkpoint
 from suite.training.decoding import decodes
+from suite.training.devices import device_here
 from suite.training.network import Network
 from suite.training.noise import check as check_noise
 from suite.training.optimizers import RULES
@@ -82,9 +83,10 @@ def fit(
         raise ValueError("weights that are guessed are tried on batches alone: no state can be carried from one to the next")
     if guesses and any(noise):
         raise ValueError("weights that are guessed are tried on the inputs as they are: no noise can be added to them")
-    runner = catalogue.engine(engine, network.cells, torch.device(device))
+    place = device_here(device)
+    runner = catalogue.engine(engine, network.cells, place, dtype)
     kept = Checkpoint(checkpoint)
-    begin = partial(Trainer, network, task, list(seeds), rules, torch.device(device), dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful, noise=noise)
+    begin = partial(Trainer, network, task, list(seeds), rules, place, dtype, runner, rows=batch if task.stateful else EVALUATION_BATCH, stateful=stateful, noise=noise)
     trainer = begin()
     if not trainer.restore(kept.load()):
         trainer = begin()

@@ -20,6 +20,7 @@ from torch.nn import functional
 from suite import catalogue
 from suite.cells import Cell, Mask
 from suite.engines import Engine, unroll
+from suite.engines.checks import tensor
 from suite.names import unknown
 from suite.training import decoding, freezing, initial
 from suite.training.layers import Layer, Unroll, alike, checked, direction, embed, joined, of, padded
@@ -168,7 +169,8 @@ class Network:
         asked    (T, B) bool, true where an answer is asked: a decoder needs it, other networks do not look at it
         through  what carries a cell over time, `unroll` or something that looks at it on the way
         """
-        runner = catalogue.engine(engine, self.cells, x.device) if isinstance(engine, str) else engine
+        tensor("x", x)
+        runner = catalogue.engine(engine, self.cells, x.device, next(iter(params.values())).dtype) if not isinstance(engine, Engine) else engine
         mask = checked(x, mask, bool(self.embedding))
         batch, given = mask.shape[1], mask
         x, mask = padded(x, mask, self.rows(batch, runner, x.device))

@@ -35,7 +35,7 @@ def score(network: Network, weights: Mapping[str, Tensor], task: Task, split: st
     if not weights:
         raise ValueError("there are no weights to score")
     one = next(iter(weights.values()))
-    runner = catalogue.engine(engine, network.cells, one.device)
+    runner = catalogue.engine(engine, network.cells, one.device, one.dtype)
     return means(network, weights, task, split, runner, batch, stateful)[1]
 
 

@@ -11,6 +11,7 @@ import torch
 from suite import catalogue
 from suite.cells import Cell
 from suite.engines import Engine
+from suite.engines.precision import alike, of_rnn
 from suite.runs.run import Costs, Ratio, Timing
 from suite.runs.spec import SpeedSpec
 from suite.stats import median_interval
@@ -39,8 +40,12 @@ def calls(spec: SpeedSpec, cell: Cell, engine: Engine, length: int, batch: int) 
     return lambda: made.gradients(made.forward(None)), made.inference
 
 
+@alike()
 def times(specs: Sequence[SpeedSpec]) -> list[Measured]:
-    """Specs of one shape, torch.nn's layers and a matrix product, all interleaved; a spec whose engine did not pass the gate is left out."""
+    """Specs of one shape, torch.nn's layers and a matrix product, all interleaved; a spec whose engine did not pass the gate is left out.
+
+    On CUDA all multiply float32 as IEEE has it: by default cuDNN alone would do it in TF32.
+    """
     shape = specs[0]
     torch.set_num_threads(shape.threads)
     device, cells, gates, admitted = torch.device(shape.device), {}, {}, {}
@@ -73,6 +78,7 @@ def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[
     """What was measured of a contestant; of one that was left out, the differences alone."""
     if gate.barred:
         return Costs(difference=gate.difference)
+    dtype, device = getattr(torch, spec.dtype), torch.device(spec.device)
     whole = {key: [sum(parts) for parts in values] for key, values in found.items()}
     ratios = [
         Ratio(
@@ -80,6 +86,7 @@ def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[
             step=spread(ratio(whole, f"{layer} step", f"{name} step")),
             forward=spread(ratio(whole, f"{layer} forward", f"{name} forward")),
             seconds=spread(whole[f"{layer} step"]),
+            instructions=of_rnn(dtype, device),
         )
         for layer in yardsticks([cell])
     ]
@@ -92,7 +99,7 @@ def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[
         product_peak=peak,
         ratios=tuple(ratios),
         difference=gate.difference,
-        instructions=catalogue.engine(spec.engine).instructions(getattr(torch, spec.dtype), torch.device(spec.device)),
+        instructions=catalogue.engine(spec.engine).instructions(dtype, device),
     )
 
 
@@ -139,6 +146,7 @@ def spread(values: Sequence[float]) -> Timing:
     return Timing(median=interval.center, low=interval.low, high=interval.high, n=interval.n)
 
 
+@alike()
 def peak(spec: SpeedSpec) -> int | None:
     """Peak bytes of one training step; call it in a fresh process."""
     torch.set_num_threads(spec.threads)

@@ -1,4 +1,4 @@
-"""Forward passes that keep nothing, one step at a time, and bfloat16, beside torch.nn: `nox -s speed -- -k inference`."""
+"""Forward passes that keep nothing, and bfloat16, beside torch.nn: `nox -s speed -- -k inference`."""
 
 import math
 from statistics import median
@@ -8,7 +8,7 @@ import torch
 
 import suite
 from suite.engines import ENGINES, scan
-from suite.engines.torch_nn import LAYERS, from_torch
+from suite.engines.torch_nn import LAYERS
 from suite.experiments.speed import SHAPES, shape
 from suite.runs.spec import SpeedSpec
 from suite.stats import median_interval
@@ -50,26 +50,4 @@ def test_passes_beside_the_lstm_of_torch(benchmark, dtype, threads):
     for kind, values in found.items():
         print(f"{kind}, {dtype}, {threads} threads, {scan.instructions(getattr(torch, dtype))}: geometric mean {math.exp(sum(map(math.log, values)) / len(values)):.2f}")
     benchmark.pedantic(ours.inference, rounds=1)
-    torch.set_num_threads(1)
-
-
-@pytest.mark.benchmark(group="inference")
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("inputs", [1, 128, 512])
-@pytest.mark.parametrize("units", [128, 256, 512])
-def test_one_streaming_step_beside_those_of_torch(benchmark, units, inputs, threads):
-    torch.set_num_threads(threads)
-    layer, single = torch.nn.LSTM(inputs, units), torch.nn.LSTMCell(inputs, units)
-    ((cell, params),) = from_torch(layer)
-    assert difference(cell, ENGINES["scan"], inputs, CPU, torch.float32) <= TOLERANCE[torch.float32]
-    step, x = suite.stream(cell, params, engine="scan"), torch.randn(1, 1, inputs)
-    with torch.inference_mode():
-        y, state = step(x)
-        carried, last = layer(x)[1], single(x[0])
-        assert torch.allclose(y, carried[0], atol=1e-6)
-        calls = {"stream": lambda: step(x, state), "nn.LSTM": lambda: layer(x, carried), "nn.LSTMCell": lambda: single(x[0], last)}
-        seconds = interleaved(calls, 25 if many(benchmark) else 1, CPU, shortest=1e-2)  # long enough for the weights to come from cache
-        benchmark.pedantic(calls["stream"], rounds=1)
-    for other in ("nn.LSTM", "nn.LSTMCell"):
-        told(benchmark, f"one step, batch 1, {inputs} inputs, {units} units, {threads} threads", seconds, "stream", other)
     torch.set_num_threads(1)

@@ -2,6 +2,7 @@
 // threads work instead of keeping a core busy beside ours; where there is no OpenMP, threads of this call.
 #pragma once
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
 #ifdef _OPENMP
@@ -21,8 +22,20 @@ class Team {
       work(long(omp_get_thread_num()));
     }
 #else
+    const long asked = members;
     std::vector<std::thread> others;
-    for (long m = 1; m < members; ++m) others.emplace_back([&, m] { work(m); });
+    std::atomic<bool> begun{false};
+    others.reserve(asked - 1);
+    try {
+      for (long m = 1; m < asked; ++m)
+        others.emplace_back([&, m] {
+          while (!begun.load()) std::this_thread::yield();
+          work(m);
+        });
+    } catch (const std::system_error&) {  // there are no more of them to be had
+    }
+    members = long(others.size()) + 1;
+    begun = true;
     work(0L);
     for (auto& other : others) other.join();
 #endif

@@ -11,6 +11,7 @@ from suite.report.mathml import equations
 from suite.report.pages.results import result
 from suite.report.text import brief, cell
 from suite.report.timings import LSTM, ratio, shape_of
+from suite.stats import covers
 
 
 def pages(material: Material) -> list[Page]:
@@ -68,12 +69,13 @@ def _costs(material: Material, own: list[str]) -> Table | None:
 
 
 def _speed(material: Material, own: list[str]) -> Table | None:
-    rows = []
+    rows, counts = [], set()
     for run in material.timed:
         if run.spec.cell in own and run.costs.step:
+            counts.add(run.costs.step.n)
             shape = shape_of(run)
             times = ratio(run, LSTM)
             rows.append([Entry(run.spec.engine, mark=material.look.swatch(run.spec.engine)), Entry(shape.brief), Entry(shape.setting), Entry(cell(run.costs.step, 1e3), (f"n = {run.costs.step.n}",), sort=run.costs.step.median), Entry(brief(times.median) if times else "–", sort=times.median if times else -1), Entry(run.where.machine)])
-    return Table("speed", "Training step by engine and shape", ["engine", "steps, batch, inputs, units", "setting", "step, ms [95 %]", f"× {LSTM}", "machine"], rows, filters=("engine", "setting")) if rows else None
+    return Table("speed", "Training step by engine and shape", ["engine", "steps, batch, inputs, units", "setting", f"step, ms [{covers(*sorted(counts))}]", f"× {LSTM}", "machine"], rows, filters=("engine", "setting")) if rows else None
 
 
