@@ -8,6 +8,7 @@ from suite.cli import main
 from suite.regress.compare import compared
 from suite.regress.judge import BETTER, FAILED, NEW, OPEN, REFUSED, SAME, WORSE
 from suite.regress.places import Place
+from suite.regress.table import written
 from suite.runs import Costs, Ratio, Run, Score, SpeedSpec, Store, Timing, TrainSpec, where
 
 HERE = where().model_copy(update={"commit": "a" * 40, "clean": True})
@@ -103,6 +104,23 @@ def test_too_little_data_cannot_tell(held, carrousel):
     few = held([trained(s, 0.95) for s in range(1, 3)], [trained(s, 0.93 + JITTER[s] * 5) for s in range(1, 3)])
     assert few["score[digits, gru]"].verdict == OPEN
     assert held(seeds(0.9, n=3, cell="rnn"), [trained(7, 0.9, cell="rnn")])["score[digits, rnn]"].reason == "4 seeds without a pair"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([0.0] + [0.01] * 7, [1.0] * 8, WORSE),
+        ([0.0] * 3, [0.1, 0.1, 0.1], WORSE),
+        ([1.0] * 8, [0.0] + [0.01] * 7, BETTER),
+        ([0.0, 0.5, 0.5], [0.0, 0.5, 0.5], SAME),
+        ([0.0] + [0.01] * 7, [0.01] * 7 + [0.0], OPEN),
+    ],
+)
+def test_a_loss_of_zero_bars_no_verdict(held, before, after, verdict):
+    found = held(*([trained(seed, test, task="adding") for seed, test in enumerate(figures)] for figures in (before, after)))
+
+    assert found["score[adding, gru]"].verdict == verdict
+    assert json.loads(written(list(found.values())))["series"]
 
 
 def test_what_is_equal_bit_for_bit_is_no_change_however_little(held):

@@ -44,16 +44,32 @@ def scored(name: str, before: Sequence[Run], after: Sequence[Run], task: Mapping
 def _judged(series: Series, before: Array, after: Array, note: str) -> Judged:
     changes = series.changes(before, after)
     centers = float(np.mean(before)), float(np.mean(after))
-    if not np.isfinite(changes).all():
-        return Judged(series, OPEN, *centers, reason="a figure is 0 or not finite, and has no ratio to another")
+    if np.isnan(changes).any():
+        return Judged(series, OPEN, *centers, reason="a figure is not finite, or has no ratio to another for it is below 0")
     if not changes.any():
         return Judged(series, SAME, *centers, Interval(0.0, 0.0, 0.0, len(changes)), None, series.matters, note)
-    n = len(changes)
-    if n < 2:
+    if len(changes) < 2:
         return Judged(series, OPEN, *centers, reason="one seed has no spread")
+    change = _student(changes) if np.isfinite(changes).all() else _of_the_mean(_student(after - before), centers[0])
+    least = detectable(change, 0.0, series.matters) if math.isfinite(change.high - change.low) else None
+    return Judged(series, verdict(change, 0.0, series.matters), *centers, change, None, least, note)
+
+
+def _student(changes: Array) -> Interval:
+    n, center = len(changes), float(changes.mean())
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.std(changes, ddof=1) / math.sqrt(n))
-    change = Interval(float(changes.mean()), float(changes.mean()) - half, float(changes.mean()) + half, n)
-    return Judged(series, verdict(change, 0.0, series.matters), *centers, change, None, detectable(change, 0.0, series.matters), note)
+    return Interval(center, center - half, center + half, n)
+
+
+def _of_the_mean(difference: Interval, before: float) -> Interval:
+    """An interval of differences, where a figure of 0 has no ratio, on the scale of ratios: of what is added to the mean before."""
+
+    def scaled(end: float) -> float:
+        if not before:
+            return math.copysign(math.inf, end) if end else 0.0
+        return math.log1p(end / before) if end > -before else -math.inf
+
+    return Interval(scaled(difference.center), scaled(difference.low), scaled(difference.high), difference.n)
 
 
 def series_of(name: str, task: Mapping[str, Any] | None) -> Series:
