@@ -150,7 +150,7 @@ NO_KERNEL = "refused: no kernel"
         (["done", "diverged at step 7"], ["done", "diverged at step 9"], OPEN, "before, seed 1 diverged at step 7; after, seed 1 diverged at step 9"),
         (["done", "cut off"], ["done", "cut off"], OPEN, "after, seed 1 cut off"),
         (["diverged at step 7"] * 2, ["diverged at step 7"] * 2, OPEN, "diverged at step 7"),
-        (["done", "failed: x"], ["done", "done"], SAME, "1 seeds without a pair"),
+        (["done", "failed: x"], ["done", "done"], SAME, "1 seed without a pair"),
         (["done"] * 8, ["done"] * 2, OPEN, "6 of them only before"),
         (["done"] * 2, ["done"] * 8, SAME, "6 seeds without a pair"),
     ],

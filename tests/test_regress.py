@@ -191,6 +191,9 @@ def test_no_change_needs_proof():
         ([0.0] + [0.010] * 9, [0.010] * 9 + [0.0], OPEN),
         ([0.0] + [0.010] * 9, [math.nan] * 10, FAILED),
         ([0.010] * 10, [math.inf] * 10, FAILED),
+        ([math.inf] * 10, [math.inf] * 10, FAILED),
+        ([-0.5] * 10, [-0.5] * 10, SAME),
+        ([-0.5] * 10, [-0.4] * 10, FAILED),
     ],
 )
 def test_a_figure_of_zero_bars_no_verdict(before, after, verdict):

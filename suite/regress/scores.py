@@ -52,7 +52,7 @@ def _unpaired(first: Mapping[int, Run], second: Mapping[int, Run], both: Sequenc
     unlike = [seed for seed in without if seed not in alike and _score(second[seed]) is None]
     gone = sorted(first.keys() - second.keys())
     n = len(first.keys() ^ second.keys()) + len(without)
-    said = [f"{n} seeds without a pair" if n else "", f"{len(gone)} of them only before" if gone else ""]
+    said = [f"{n} seed{'s' * (n != 1)} without a pair" if n else "", f"{len(gone)} of them only before" if gone else ""]
     said += [f"in both, {_ends(second, alike)}" if alike else "", f"before, {_ends(first, unlike)}; after, {_ends(second, unlike)}" if unlike else ""]
     return "; ".join(each for each in said if each), bool(gone or unlike)
 

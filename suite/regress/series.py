@@ -58,8 +58,8 @@ class Series:
             return after - before
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = np.log(after) - np.log(before)
-        usable = np.isfinite(before) & np.isfinite(after) & (before >= 0) & (after >= 0)
-        return np.where(before == after, 0.0, np.where(usable, ratios, np.nan))
+        finite, positive = np.isfinite(before) & np.isfinite(after), (before >= 0) & (after >= 0)
+        return np.where(finite & (before == after), 0.0, np.where(finite & positive, ratios, np.nan))
 
     @property
     def matters(self) -> float:
