@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from suite.regress.history import within
+
 FILES = ("tests", "regress", "nightly")
 ALWAYS = "always()"
 
@@ -131,7 +133,7 @@ def test_only_what_was_measured_is_published(workflows, nox, status, files, ends
     assert said in done.stdout
     assert bool(done.stdout) == bool(said)
     assert (folder / "summary.md").exists() == (".asv/steps.md" in files)
-    assert (folder / "asked").read_text() == "-s history -- --skip-existing HEAD~3..HEAD\n"
+    assert (folder / "asked").read_text() == "-s history -- --new --skip-existing HEAD~3..HEAD\n"
 
 
 @pytest.mark.parametrize(("status", "ends"), [(0, 0), (1, 1), (2, 2), (3, 0)])
@@ -157,9 +159,24 @@ def test_results_are_kept_on_a_branch_from_night_to_night(workflows, tmp_path):
             subprocess.run([*git, "clone", "-q", "origin", str(folder)], cwd=tmp_path, check=True)
             for name in names:
                 if name == "results in one file":
+                    assert (folder / ".asv" / "steps.json").read_text() == ("{}\n" if night == "monday" else "told on monday")
                     (folder / ".asv" / "results" / night).write_text(night)
+                    (folder / ".asv" / "steps.json").write_text(f"told on {night}")
                 done = carried_out(found[name], folder, RUNNER_TEMP=str(tmp_path / f"{night} history"))
                 assert done.returncode == 0, done.stderr
-    kept = subprocess.run([*git, "--git-dir", "origin", "ls-tree", "--name-only", "asv"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    kept = subprocess.run([*git, "--git-dir", "origin", "ls-tree", "-r", "--name-only", "asv"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
-    assert kept.split() == ["monday", "tuesday"]
+    assert kept.split() == ["results/monday", "results/tuesday", "steps.json"]
+
+
+def test_a_night_looks_back_as_far_as_a_step_needs(workflows, tmp_path):
+    nightly = workflows["nightly"]
+    default = nightly[True]["workflow_dispatch"]["inputs"]["range"]["default"]  # YAML reads `on` as a truth value
+    (step,) = (step for step in steps(nightly) if step.get("name") == "nox -s history")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for number in range(30):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", str(number)], check=True)
+
+    assert f"|| '{default}'" in step["env"]["RANGE"]
+    assert len(within(tmp_path, default)) == 20
