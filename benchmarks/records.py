@@ -1,6 +1,5 @@
 """Thousands of records: reading them, making tables of them, writing them out, saying why runs are done again."""
 
-import tempfile
 from pathlib import Path
 
 from suite.runs import Costs, Point, Run, Score, Store, TrainSpec, frame, where
@@ -28,13 +27,13 @@ class Records:
     timeout = 300
 
     def setup_cache(self) -> str:
-        """The folder, written once."""
-        folder = tempfile.mkdtemp()
+        """The folder, written once: the one that asv starts this in, and removes when it has the figures."""
+        folder = Path.cwd()
         for run in runs():
-            path = Path(folder, "runs", run.file)  # not Store.write, which waits for the disk
+            path = folder / "runs" / run.file  # not Store.write, which waits for the disk
             path.parent.mkdir(exist_ok=True)
             path.write_text(run.text(), encoding="utf-8")
-        return folder
+        return str(folder)
 
     def time_read(self, folder: str) -> None:
         """Files to records, checked."""

@@ -6,8 +6,9 @@ import pytest
 
 from suite.cli import main
 from suite.regress.compare import compared
-from suite.regress.judge import BETTER, FAILED, NEW, OPEN, REFUSED, SAME, WORSE
+from suite.regress.judge import BETTER, FAILED, NEW, OPEN, REFUSED, SAME, WORSE, status
 from suite.regress.places import Place
+from suite.regress.table import written
 from suite.runs import Costs, Ratio, Run, Score, SpeedSpec, Store, Timing, TrainSpec, where
 
 HERE = where().model_copy(update={"commit": "a" * 40, "clean": True})
@@ -102,7 +103,24 @@ def test_too_little_data_cannot_tell(held, carrousel):
     assert held([trained(0, 0.95)], [trained(0, 0.93)])["score[digits, gru]"].verdict == OPEN
     few = held([trained(s, 0.95) for s in range(1, 3)], [trained(s, 0.93 + JITTER[s] * 5) for s in range(1, 3)])
     assert few["score[digits, gru]"].verdict == OPEN
-    assert held(seeds(0.9, n=3, cell="rnn"), [trained(7, 0.9, cell="rnn")])["score[digits, rnn]"].reason == "4 seeds without a pair"
+    assert held(seeds(0.9, n=3, cell="rnn"), [trained(7, 0.9, cell="rnn")])["score[digits, rnn]"].reason == "4 seeds without a pair; 3 of them only before"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([0.0] + [0.01] * 7, [1.0] * 8, WORSE),
+        ([0.0] * 3, [0.1, 0.1, 0.1], WORSE),
+        ([1.0] * 8, [0.0] + [0.01] * 7, BETTER),
+        ([0.0, 0.5, 0.5], [0.0, 0.5, 0.5], SAME),
+        ([0.0] + [0.01] * 7, [0.01] * 7 + [0.0], OPEN),
+    ],
+)
+def test_a_loss_of_zero_bars_no_verdict(held, before, after, verdict):
+    found = held(*([trained(seed, test, task="adding") for seed, test in enumerate(figures)] for figures in (before, after)))
+
+    assert found["score[adding, gru]"].verdict == verdict
+    assert json.loads(written(list(found.values())))["series"]
 
 
 def test_what_is_equal_bit_for_bit_is_no_change_however_little(held):
@@ -117,6 +135,38 @@ def test_a_seed_that_is_lost_has_failed(held, status):
     assert f"seed 7 {status}" in found.reason
 
 
+NO_KERNEL = "refused: no kernel"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "reason"),
+    [
+        (["failed: it died"] * 3, ["failed: it died"] * 3, FAILED, "after: seed 0 failed: it died"),
+        (["done", "failed: x", "failed: x"], ["done", "failed: x", "failed: x"], FAILED, "seed 2 failed: x"),
+        ([NO_KERNEL] * 3, ["failed: it died"] * 3, FAILED, "failed: it died"),
+        ([NO_KERNEL] * 3, [NO_KERNEL] * 3, REFUSED, "after: seed 0 refused: no kernel"),
+        (["done", NO_KERNEL], ["done", NO_KERNEL], SAME, "in both, seed 1 refused: no kernel"),
+        (["done", "diverged at step 7"], ["done", "diverged at step 7"], SAME, "in both, seed 1 diverged at step 7"),
+        (["done", "diverged at step 7"], ["done", "diverged at step 9"], OPEN, "before, seed 1 diverged at step 7; after, seed 1 diverged at step 9"),
+        (["done", "cut off"], ["done", "cut off"], OPEN, "after, seed 1 cut off"),
+        (["diverged at step 7"] * 2, ["diverged at step 7"] * 2, OPEN, "diverged at step 7"),
+        (["done", "failed: x"], ["done", "done"], SAME, "1 seed without a pair"),
+        (["done"] * 8, ["done"] * 2, OPEN, "6 of them only before"),
+        (["done"] * 2, ["done"] * 8, SAME, "6 seeds without a pair"),
+    ],
+)
+def test_seeds_without_a_score_are_told(held, before, after, verdict, reason):
+    found = held(*([trained(seed, status=each) for seed, each in enumerate(statuses)] for statuses in (before, after)))["score[digits, gru]"]
+
+    assert found.verdict == verdict
+    assert reason in found.reason
+
+
+def test_seeds_that_are_gone_leave_a_regression_and_no_improvement(held):
+    assert held(seeds(0.95), seeds(0.90, 1.0, n=7))["score[digits, gru]"].verdict == WORSE
+    assert held(seeds(0.90, cell="rnn"), seeds(0.95, 1.0, n=7, cell="rnn"))["score[digits, rnn]"].verdict == OPEN
+
+
 def test_more_parameters_are_a_regression_and_fewer_are_not(held):
     assert held([trained(parameters=100)], [trained(parameters=101)])["parameters[digits, gru]"].verdict == WORSE
     assert held([trained(parameters=100, cell="rnn")], [trained(parameters=99, cell="rnn")])["parameters[digits, rnn]"].verdict == BETTER
@@ -129,10 +179,30 @@ def test_times_count_on_one_machine_only(held):
     assert slow["step[gru, scan]"].verdict == WORSE
     assert slow["peak bytes[gru, scan]"].verdict == SAME
     assert moved["step[rnn, scan]"].verdict == OPEN  # torch.nn beside it became as much slower
-    assert elsewhere["time[lstm, scan]"].verdict == REFUSED
+    assert elsewhere["time[lstm, scan]"].verdict == OPEN
+    assert status([each for name, each in elsewhere.items() if "lstm" in name]) == 3  # though the parameters are no change
     assert "different machines, " in elsewhere["time[lstm, scan]"].reason
     assert elsewhere["parameters[lstm, scan]"].verdict == SAME
     assert not [name for name in elsewhere if name.startswith(("step[lstm", "peak bytes[lstm"))]
+
+
+def test_what_only_one_has_is_told(held):
+    whole = timed()
+    part = whole.model_copy(update={"costs": whole.costs.model_copy(update={"step": None, "peak_bytes": None, "parameters": None})})
+    gone, new = held([whole], [part.model_copy(update={"where": THERE.model_copy(update={"machine": HERE.machine})})]), held([part], [whole])
+
+    for name in ("step[gru, scan]", "peak bytes[gru, scan]", "parameters[gru, scan]"):
+        assert (gone[name].verdict, gone[name].reason) == (OPEN, "only before has it")
+        assert (new[name].verdict, new[name].reason) == (NEW, "only after has it")
+
+
+def test_a_machine_that_is_gone_is_told(held):
+    gone = held([timed(), timed(place=THERE)], [timed()])
+    new = held([timed(cell="rnn")], [timed(cell="rnn"), timed(cell="rnn", place=THERE)])
+
+    assert gone["time[gru, scan, 00000000]"].verdict == OPEN
+    assert gone[f"step[gru, scan, {HERE.machine}]"].verdict == SAME
+    assert new["time[rnn, scan, 00000000]"].verdict == NEW
 
 
 def test_another_torch_is_no_yardstick(held):
@@ -168,6 +238,16 @@ def test_two_commits_or_machines_of_one_folder(held, carrousel):
     status, _, error = carrousel(f"{folder}@cccc", folder)
     assert (status, error.count("\n")) == (2, 1)
     assert "no record of" in error
+
+
+def test_digits_that_begin_two_commits_or_machines_are_no_part(held):
+    one, other = (HERE.model_copy(update={"commit": commit, "machine": "a0000007"}) for commit in ("ab" * 20, "a1" + "c" * 38))
+    folder = held.write("both", [*seeds(0.95, place=one), *(trained(seed, 0.9, place=other) for seed in range(8, 12))])
+
+    with pytest.raises(ValueError, match="commit a1cccccccccc, commit abababababab, machine a0000007; give more digits"):
+        Place.of(f"{folder}@a")
+    assert len(Place.of(f"{folder}@a1").runs) == 4
+    assert len(Place.of(f"{folder}@a0000007").runs) == 12
 
 
 def test_settings_tell_runs_of_one_cell_apart(held):

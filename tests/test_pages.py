@@ -1,10 +1,12 @@
 """What the pages are made of: equations, formulas, proofs, costs and fronts, growth, history; folders merged and watched; gradients kept."""
 
 import json
+import math
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from suite.launch.typeset import equations
 from suite.report import asv, flow, mathml, scaling
 from suite.report.catalogue import read_catalogue
 from suite.report.merging import follow, merge
+from suite.report.pages import history as regressions
 from suite.report.site import gathered, render
 from suite.runs import Costs, Run, SpeedSpec, Timing, where
 from suite.tasks import TASKS
@@ -144,19 +147,75 @@ def test_exponents_are_recovered_with_their_interval():
     assert (two.low, "no interval" in two.said) == (None, True)
 
 
-def test_asv_results_are_read_and_what_is_damaged_is_passed_over(tmp_path):
-    box = tmp_path / "box"
-    box.mkdir()
-    (tmp_path / "benchmarks.json").write_text('{"b": {"unit": "s"}}')
-    columns = ["result", "params"]
-    for k, value in enumerate([1, 1, 1, 2, 2, 2]):
-        (box / f"{k}.json").write_text(json.dumps({"commit_hash": f"{k}" * 40, "date": k, "result_columns": columns, "results": {"b": [[value, None], [["'gru'", "'lstm'"]]]}}))
-    (box / "x.json").write_text("{")
-    (box / "y.json").write_text('{"commit_hash": 1}')
-    (found,) = asv.history(tmp_path)
-    assert ([p.value for p in found.points], found.parameters, found.unit) == ([1, 1, 1, 2, 2, 2], "'gru'", "s")
+COLUMNS = ["result", "params", "version", "stats_ci_99_a", "stats_ci_99_b"]
+
+
+@pytest.fixture
+def asvs(tmp_path):
+    """asv's results on one machine: for a commit, its figures of gru and lstm, the version of the benchmark and of torch."""
+
+    def written(entries, version="1"):
+        box = tmp_path / "results" / "box"
+        box.mkdir(parents=True)
+        (tmp_path / "results" / "benchmarks.json").write_text(json.dumps({"n.time_b": {"unit": "seconds", "type": "time", "version": version}, "version": 2}))
+        for k, (values, made, build) in enumerate(entries):
+            row = [values, [["'gru'", "'lstm'"]], made, values, values]
+            found = {"commit_hash": f"{k:x}" * 40, "date": 86400000 * k, "env_name": f"py-torch{build}", "result_columns": COLUMNS, "results": {"n.time_b": row}}
+            (box / f"{9 - k}-py-torch{build}.json").write_text(json.dumps(found))
+        return tmp_path / "results"
+
+    return written
+
+
+def shown(folder):
+    said = []
+    material = SimpleNamespace(found=SimpleNamespace(history=folder), told=said.append)
+    (page,) = regressions.pages(material)
+    return page.given, {entry["series"]: entry for entry in page.given["latest"].records()} if page.given["latest"] else {}, said
+
+
+def test_asv_results_are_read_and_what_is_damaged_is_passed_over(asvs):
+    folder = asvs([([value, math.nan], "1", "2.13") for value in (1, 1, 1, 2, 2, 2)])
+    (folder / "box" / "x-y.json").write_text("{")
+    (folder / "box" / "y-z.json").write_text('{"commit_hash": 1}')
+    found, refused = asv.history(folder)
+
+    assert [found.kept.figures[commit] for commit in found.commits] == [1, 1, 1, 2, 2, 2]
+    assert (found.name, found.kept.series.unit, refused.measured) == ("n.time_b[gru]", "seconds", ())
     pytest.importorskip("asv", reason="asv is not installed: it finds the steps")
-    assert found.steps == (3,)
+    assert [(step.first, step.verdict) for step in found.steps] == [("3" * 40, "regression")]
+
+
+def test_another_version_of_a_benchmark_or_of_torch_is_no_step(asvs):
+    given, latest, _ = shown(asvs([([1.0, 1.0], "1", "2.13")] * 3 + [([2.0, 2.0], "2", "2.13")] * 3 + [([4.0, 4.0], "2", "2.14")] * 3, version="2"))
+
+    assert given["steps"] is None
+    assert len(given["drawings"]) == 4
+    assert {drawing.note for drawing in given["drawings"]} == {"machine box, environment py-torch2.13", "machine box, environment py-torch2.14"}
+    assert {entry["value"] for entry in latest.values()} == {"4 s"}
+
+
+def test_what_is_refused_or_fails_is_said_and_is_no_number(asvs):
+    given, latest, _ = shown(asvs([([1.0, math.nan], "1", "2.13")] * 2 + [([None, math.nan], "1", "2.13"), (None, "1", "2.13")]))
+
+    assert (latest["n.time_b[gru]"]["value"], latest["n.time_b[gru]"]["failed at"]) == ("failed", f"{'2' * 12}, {'3' * 12}")
+    assert (latest["n.time_b[lstm]"]["value"], latest["n.time_b[lstm]"]["failed at"]) == ("failed", "3" * 12)
+    assert [drawing.title for drawing in given["drawings"]] == ["n.time_b[gru]"]
+    assert [entry["value, seconds"] for entry in given["drawings"][0].data.records()] == ["1", "1", "failed", "failed"]
+    assert "nan" not in repr((given["latest"], [(drawing.svg, drawing.data) for drawing in given["drawings"]])).lower()
+
+
+def test_what_is_refused_at_the_last_commit_is_skipped(asvs):
+    _, latest, _ = shown(asvs([([1.0, math.nan], "1", "2.13")]))
+
+    assert {name: entry["value"] for name, entry in latest.items()} == {"n.time_b[gru]": "1 s", "n.time_b[lstm]": "skipped"}
+
+
+def test_a_folder_in_which_asv_has_not_run_is_said(tmp_path):
+    given, _, said = shown(tmp_path)
+
+    assert given["latest"] is None
+    assert "asv has not run yet" in said[0]
 
 
 def test_folders_merge_and_no_run_is_counted_twice(tmp_path):

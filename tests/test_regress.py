@@ -238,7 +238,31 @@ def test_no_change_needs_proof():
 
     assert judge(series, [1.0], [1.0], wide, wide).verdict == OPEN
     assert judge(series, [1.0], [1.0], [0.0] * 7, [0.0] * 7).verdict == OPEN  # seven pairs have no interval at 99 %
-    assert judge(series, [0.0], [1.0], [math.inf] * 8, [0.0] * 8).verdict == FAILED
+    assert judge(series, [1.0], [1.0], [math.nan] * 8, [0.0] * 8).verdict == FAILED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([0.0] + [0.010] * 9, [1.0] * 10, WORSE),
+        ([1.0] * 10, [0.0] + [0.010] * 9, BETTER),
+        ([0.0] * 10, [1e-3] * 10, WORSE),
+        ([0.0] + [0.010] * 9, [0.0] + [0.010] * 9, SAME),
+        ([0.0] + [0.010] * 9, [0.010] * 9 + [0.0], OPEN),
+        ([0.0] + [0.010] * 9, [math.nan] * 10, FAILED),
+        ([0.010] * 10, [math.inf] * 10, FAILED),
+        ([math.inf] * 10, [math.inf] * 10, FAILED),
+        ([-0.5] * 10, [-0.5] * 10, SAME),
+        ([-0.5] * 10, [-0.4] * 10, FAILED),
+    ],
+)
+def test_a_figure_of_zero_bars_no_verdict(before, after, verdict):
+    series = Series("loss", "loss", seeds=True, exact=True)
+    found = judge(series, before, after, series.changes(np.array(before), np.array(after)), [0.0] * 10)
+
+    assert found.verdict == verdict
+    json.loads(table.written([found]))
+    assert verdict == FAILED or "nan" not in "".join(table.row(found))
 
 
 def test_signed_rank_interval_is_exact_and_needs_enough_pairs():

@@ -5,7 +5,6 @@ Exit status: 0 where no commit made anything worse, 1 where one did or a benchma
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import signal
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from suite.regress.pages import offline
-from suite.regress.sides import ONE_THREAD
+from suite.regress.surroundings import surroundings
 from suite.regress.told import PLACE, reported
 from suite.regress.trees import commit, git
 from suite.runs import Where, where
@@ -47,10 +46,8 @@ def described(here: Where) -> dict[str, str]:
 
 
 def asv(home: Path, *command: str) -> int:
-    """asv's exit status. HOME is ours, for there it keeps what it knows of machines."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | ONE_THREAD | {"HOME": str(home.resolve())}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
-    return subprocess.run([sys.executable, "-m", "asv", *command], env=environment, check=False).returncode  # noqa: S603
+    """asv's exit status."""
+    return subprocess.run([sys.executable, "-m", "asv", *command], env=surroundings(home), check=False).returncode  # noqa: S603
 
 
 def ran(repository: Path, chosen: str, options: Sequence[str]) -> int:

@@ -66,14 +66,24 @@ def judge(series: Series, before: Sequence[float], after: Sequence[float], chang
     centers = float(np.median(before)), float(np.median(after))
     if series.exact and len(found) and not found.any() and not noise.any():
         return Judged(series, SAME, *centers, Interval(0.0, 0.0, 0.0, len(found)), 0.0, series.matters)
-    if not (np.isfinite(found).all() and np.isfinite(noise).all()):
-        return Judged(series, FAILED, *centers, reason="a figure is 0 or not finite, and has no ratio to another")
-    change = signed_rank_interval(found, LEVEL) if len(found) else None
-    itself = signed_rank_interval(noise, LEVEL) if len(noise) else None
+    if np.isnan(found).any() or np.isnan(noise).any() or not np.isfinite(centers).all():
+        return Judged(series, FAILED, *centers, reason="a figure is not finite, or has no ratio to another for it is below 0")
+    change, itself = ranked(found), ranked(noise)
     if change is None or itself is None:
         return Judged(series, OPEN, *centers, reason=f"{len(found)} pairs are too few")
     floor = max(abs(itself.low), abs(itself.high))
-    return Judged(series, verdict(change, floor, series.matters), *centers, change, floor, detectable(change, floor, series.matters))
+    least = detectable(change, floor, series.matters) if math.isfinite(change.high - change.low) else None
+    return Judged(series, verdict(change, floor, series.matters), *centers, change, floor, least)
+
+
+def ranked(changes: Array) -> Interval | None:
+    """The interval from signed ranks, to which an infinite change (a ratio from 0, or to it) is one that lies beyond all others."""
+    beyond = 1e6  # no logarithm of a ratio of two floats comes near it
+    found = signed_rank_interval(np.clip(changes, -beyond, beyond), LEVEL) if len(changes) else None
+    if found is None:
+        return None
+    center, low, high = (math.copysign(math.inf, end) if abs(end) > beyond / 100 else end for end in found[:3])
+    return Interval(center, low, high, found.n)
 
 
 def verdict(change: Interval, floor: float, matters: float) -> str:

@@ -25,10 +25,7 @@ class Place(NamedTuple):
         folder, part = (name, "") if Path(name).exists() else _parted(name)
         runs, skipped = gather(folder)
         if part:
-            kept = [run for run in runs if run.where.commit.startswith(part) or run.where.machine.startswith(part)]
-            if not kept:
-                raise ValueError(f"no record of '{folder}' is of a commit or machine '{part}'; there are {_known(runs)}")
-            runs = kept
+            runs = _of(part, folder, runs)
         return cls(name, tuple(runs), tasks(Path(folder)), told(skipped))
 
     @property
@@ -51,6 +48,19 @@ def tasks(folder: Path) -> dict[str, dict[str, Any]]:
 def _parted(name: str) -> tuple[str, str]:
     folder, at, part = name.rpartition("@")
     return (folder, part) if at and part else (name, "")
+
+
+def _of(part: str, folder: str, runs: Sequence[Run]) -> list[Run]:
+    """The records of the one commit or the one machine that `part` begins; ValueError where it begins none or several."""
+    commits, machines = ({each for each in found if each.startswith(part)} for found in ({run.where.commit for run in runs}, {run.where.machine for run in runs}))
+    if part in commits | machines:
+        commits, machines = commits & {part}, machines & {part}
+    if not commits | machines:
+        raise ValueError(f"no record of '{folder}' is of a commit or machine '{part}'; there are {_known(runs)}")
+    if len(commits) + len(machines) > 1:
+        candidates = [*(f"commit {each[:12]}" for each in sorted(commits)), *(f"machine {each}" for each in sorted(machines))]
+        raise ValueError(f"'{part}' begins several in '{folder}', {_some(candidates)}; give more digits")
+    return [run for run in runs if run.where.commit in commits or run.where.machine in machines]
 
 
 def _known(runs: Sequence[Run]) -> str:

@@ -47,10 +47,19 @@ class Series:
     exact: bool = False
 
     def changes(self, before: Array, after: Array) -> Array:
-        """From figures before to figures after, on the scale on which they are compared; above 0 is worse."""
-        if UNITS[self.unit].relative:
-            return np.asarray(np.log(after / before)) if (before > 0).all() and (after > 0).all() else np.where(before == after, 0.0, np.inf)
-        return after - before
+        """From figures before to figures after, on the scale on which they are compared; above 0 is worse.
+
+        A ratio from 0 is infinite and one to 0 minus infinity, of that pair alone; NaN where a figure has none, for it is not finite or below 0.
+
+        >>> Series("loss", "loss").changes(np.array([0.0, 0.0, 1.0, -1.0]), np.array([0.0, 2.0, 1.0, 1.0]))
+        array([ 0., inf,  0., nan])
+        """
+        if not UNITS[self.unit].relative:
+            return after - before
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = np.log(after) - np.log(before)
+        finite, positive = np.isfinite(before) & np.isfinite(after), (before >= 0) & (after >= 0)
+        return np.where(finite & (before == after), 0.0, np.where(finite & positive, ratios, np.nan))
 
     @property
     def matters(self) -> float:

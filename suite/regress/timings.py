@@ -20,13 +20,21 @@ def timed(name: str, before: Sequence[Run], after: Sequence[Run]) -> list[Judged
     """The verdicts on a contestant, machine by machine; figures of different machines are not compared, and that is said."""
     first, second = ({run.where.machine: run for run in runs} for runs in (before, after))
     if not before or not after:
-        return [Judged(Series(f"time[{name}]", "seconds"), NEW if after else OPEN, reason=f"only {'after' if after else 'before'} has it")]
-    shared = sorted(first.keys() & second.keys())
+        return [_alone(f"time[{name}]", "seconds", bool(after))]
+    shared, machines = first.keys() & second.keys(), sorted(first.keys() | second.keys())
     if not shared:
         reason = f"measured on different machines, {', '.join(sorted(first))} and {', '.join(sorted(second))}: their times and bytes are not compared"
-        return [Judged(Series(f"time[{name}]", "seconds"), REFUSED, reason=reason), *counted_figures(name, before, after, tuple(COUNTS))]
-    found = [each for machine in shared for each in _pair(name if len(shared) == 1 else f"{name}, {machine}", first[machine], second[machine])]
+        return [Judged(Series(f"time[{name}]", "seconds"), OPEN, reason=reason), *counted_figures(name, before, after, tuple(COUNTS))]
+    found: list[Judged] = []
+    for machine in machines:
+        called = name if len(machines) == 1 else f"{name}, {machine}"
+        found += _pair(called, first[machine], second[machine]) if machine in shared else [_alone(f"time[{called}]", "seconds", machine in second)]
     return [*found, *counted_figures(name, before, after, tuple(COUNTS))]
+
+
+def _alone(name: str, unit: str, new: bool) -> Judged:
+    """What only one of the two has. What is gone is no "no change"."""
+    return Judged(Series(name, unit), NEW if new else OPEN, reason=f"only {'after' if new else 'before'} has it")
 
 
 def _pair(name: str, before: Run, after: Run) -> Iterator[Judged]:
@@ -38,9 +46,11 @@ def _pair(name: str, before: Run, after: Run) -> Iterator[Judged]:
     drift = floor(before, after)
     for field, unit in FIGURES.items():
         one, other = getattr(before.costs, field), getattr(after.costs, field)
-        if one and other and one.median and other.median:
-            series = Series(f"{field.replace('_', ' ')}[{name}]", unit)
+        series = Series(f"{field.replace('_', ' ')}[{name}]", unit)
+        if one and other:
             yield itself(series, one) if before == after else against(series, one, other, drift if unit == "seconds" else None)
+        elif one or other:
+            yield _alone(series.name, unit, bool(other))
 
 
 def itself(series: Series, found: Timing) -> Judged:
@@ -52,9 +62,9 @@ def against(series: Series, before: Timing, after: Timing, drift: float | None) 
     """Two medians. The interval goes from the ends that lie nearest to those farthest apart, so it holds at least as often as both of theirs together."""
     if series.unit == "bytes" and before == after:
         return Judged(series, SAME, before.median, after.median, Interval(0.0, 0.0, 0.0, before.n), None, series.matters)
-    low, high = (_logarithm(a, b) for a, b in ((after.low, before.high), (after.high, before.low)))
-    change = Interval(math.log(after.median / before.median), low, high, min(before.n, after.n))
-    if not (math.isfinite(low) and math.isfinite(high)):
+    center, low, high = (_logarithm(a, b) for a, b in ((after.median, before.median), (after.low, before.high), (after.high, before.low)))
+    change = Interval(center, low, high, min(before.n, after.n))
+    if not all(map(math.isfinite, (center, low, high))):
         return Judged(series, OPEN, before.median, after.median, reason="an end of an interval is 0, and has no ratio to another")
     reason = "" if drift is not None or series.unit != "seconds" else "no floor: nothing that both timed is the same code"
     held = drift or 0.0
@@ -77,6 +87,8 @@ def counted_figures(name: str, before: Sequence[Run], after: Sequence[Run], fiel
         one, other = (next((value for run in runs if (value := getattr(run.costs, field)) is not None), None) for runs in (before, after))
         if one is not None and other is not None:
             found.append(exact(f"{field.replace('_', ' ')}[{name}]", COUNTS[field], one, other))
+        elif (one is None) != (other is None) and all(any(run.status == "done" for run in runs) for runs in (before, after)):
+            found.append(_alone(f"{field.replace('_', ' ')}[{name}]", COUNTS[field], other is not None))
     return found
 
 
