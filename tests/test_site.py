@@ -58,7 +58,8 @@ def hostile(folder):
     for run in runs:
         Store(folder / "runs").write(run)
     equations = [["z", ["f", "σ", ["+", ["W", "z", ["t", "x"]], ["U", "z", "", ["before", "h"]], ["sub", "b", "z"]]]], [["t", "h"], ["*", "z", ["before", HOSTILE]]]]
-    cells = [CellEntry(name="gru", rows=[("z", "x h b")], states=["h"], typeset=equations, formula="3n²", paper="x1997", source=["def step(): ..."], proofs=[{"says": "is it", "test": "tests/t.py"}]).model_dump()]
+    cells = [CellEntry(name="gru", rows=[("z", "x h b")], states=["h"], typeset=equations, formula="3n²", paper="x1997", source=["def step(): ..."], proofs=[{"says": "is it", "test": "tests/t.py"}], diagram='<svg viewBox="0 0 9 9"><text>&lt;b&gt;</text></svg>').model_dump()]
+    cells += [CellEntry(name="lstm", diagram="<svg><script>alert(1)</script></svg>").model_dump()]
     references = [{"key": "x1997", "line": "X (1997). <i>Y</i>.", "bibtex": "@article{x1997,\n}"}]
     catalogue = {"experiment": f"e {HOSTILE}", "question": LONG, "command": "carrousel run '<x>'", "cells": cells, "tasks": [task(name) for name in TASKS], "references": references}
     (folder / "catalogue.json").write_text(json.dumps(catalogue))

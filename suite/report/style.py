@@ -17,6 +17,8 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from suite.report.compact import ROOT, compact
+
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
 INK, FAINT = "#101112", "#d0d1d2"  # replaced by the page's own colours
 WIDTH, HEIGHT = 4.4, 3.1
@@ -47,6 +49,8 @@ SETTINGS = {
     "path.simplify": False,
     "text.parse_math": False,
 }
+
+UNSIGNED: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}}  # neither when nor by which version a file was written
 
 
 class Look:
@@ -140,31 +144,33 @@ def svg(figure: Figure, name: str, title: str, description: str) -> Drawn:
     with mpl.rc_context(SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has fonts for all scripts
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.set_layout_engine("none")  # its parts stay where they are in every other form
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = text.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
     text = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1system-ui, sans-serif", text)
     label = f'role="img" aria-labelledby="{name}-t {name}-d"' if title else 'aria-hidden="true"'
     named = f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>' if title else ""
-    head, _, body = text.partition(">")
-    box = head.partition('viewBox="')[2].partition('"')[0]
-    made = Drawn(f'<svg viewBox="{box}" {label} xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{named}{body}')
+    box = text.partition('viewBox="')[2].partition('"')[0]
+    made = Drawn(f'<svg viewBox="{box}" {label} xmlns="http://www.w3.org/2000/svg" {ROOT}>{named}{compact(text, name)}</svg>')
     made.figure = figure
     return made
 
 
-def saved(drawn: str, kind: str) -> bytes | None:
-    """A figure as "png" or "pdf" on white, the same bytes from the same data; None for an SVG that was not drawn here."""
+def can_save(drawn: str) -> bool:
+    """Whether a figure was drawn here, so that there are other forms of it than its SVG."""
+    return getattr(drawn, "figure", None) is not None
+
+
+def saved(drawn: str, kind: str) -> bytes:
+    """A figure as "png" or "pdf" on white, the same bytes from the same data; ValueError for an SVG that was not drawn here."""
     figure = getattr(drawn, "figure", None)
     if figure is None:
-        return None
+        raise ValueError("this figure was not drawn here: there is its SVG alone")
     buffer = io.BytesIO()
-    unsigned = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}}
     with mpl.rc_context(SETTINGS | {"pdf.fonttype": 42, "figure.dpi": 200}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=kind, dpi=200, facecolor="white", metadata=unsigned[kind])
+        figure.savefig(buffer, format=kind, dpi=200, facecolor="white", metadata=UNSIGNED[kind])
     return buffer.getvalue()
 
 

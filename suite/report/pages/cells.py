@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from suite.report.catalogue import CellEntry
-from suite.report.exhibit import Entry, Page, Table
+from suite.report.exhibit import Drawing, Entry, Page, Table
+from suite.report.foreign import drawing
 from suite.report.material import Material, cell_file
 from suite.report.mathml import equations
 from suite.report.pages.results import result
 from suite.report.text import brief, cell
 from suite.report.timings import LSTM, ratio, shape_of
+
+LINES = "From left to right: what is there before the step, every named value, the states after it. Thick lines are matrices of weights, dashed ones vectors of weights, dotted ones that end in a dot are gates that multiply, thin ones the value itself."
 
 
 def pages(material: Material) -> list[Page]:
@@ -33,10 +36,12 @@ def _page(material: Material, entry: CellEntry) -> Page:
     results, speed, costs = _results(material, own), _speed(material, own), _costs(material, own)
     proofs = Table("proofs", f"What is proved of {entry.name}", ["property", "test"], [[Entry(p.says, css="wrap"), Entry(p.test, code=True, css="wrap")] for p in entry.proofs])
     heard = Table("rows", f"What feeds each pre-activation of {entry.name}", ["row", "sources"], [[Entry(row, code=True), Entry(sources, code=True)] for row, sources in entry.rows])
+    drawn = Drawing("diagram", f"One step of {entry.name}", drawing(entry.diagram), None, LINES, css="wide diagram")
     given: dict[str, Any] = {
         "cell": entry,
         "mark": material.look.swatch(entry.name if entry.name in material.look.marks else own[0]) if entry.name in material.look.marks or own else "",
         "math": equations(entry.typeset),
+        "diagram": drawn if drawn.svg else None,
         "rows": heard if heard.rows else None,
         "proofs": proofs if proofs.rows else None,
         "results": results,
@@ -44,7 +49,7 @@ def _page(material: Material, entry: CellEntry) -> Page:
         "speed": speed,
         "reference": next((r for r in material.catalogue.references if r.get("key") == entry.paper), None),
     }
-    shows = [given["rows"], given["proofs"], results, costs, speed]
+    shows = [given["diagram"], given["rows"], given["proofs"], results, costs, speed]
     return Page(cell_file(entry.name), entry.name, "cell.html", "Cells", given, [each for each in shows if each], ["dataTables.min.js"])
 
 

@@ -48,7 +48,7 @@ def pages(material: Material) -> list[Page]:
         "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
         "numbers": _numbers(material),
     }
-    every = [results, *shown, ranked, given["costs"], solved, timing, *(each for section in studied for each in (*section["figures"], *section["tables"]))]
+    every = [results, *shown, ranked, ranked and ranked.data, given["costs"], solved, timing, *(each for section in studied for each in (*section["figures"], *section["tables"]))]
     scripts = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"] if panels else []
     return [Page("index.html", "Overview", "overview.html", "Overview", given, [each for each in every if each], [*scripts, "dataTables.min.js"])]
 

@@ -24,7 +24,7 @@ def pages(material: Material) -> list[Page]:
     means = speed_means(material)
     growth = _growth(material, agreed)
     given = {"overviews": overviews, "means": means, "grown": grown, "growth": growth, "timed": timed, "unproved": unproved, "engines": [(engine, material.look.swatch(engine)) for engine in material.look.engines]}
-    shows = [*overviews, means, *grown, growth, *(drawing for drawing, _ in timed)]
+    shows = [*overviews, means, *grown, growth, *(each for drawing, _ in timed for each in (drawing, drawing.data))]
     return [Page("speed.html", "Speed", "speed.html", "Speed", given, [each for each in shows if each], ["dataTables.min.js"])]
 
 
