@@ -71,7 +71,7 @@ def test_a_figure_looks_as_matplotlib_drew_it():
     if program is None:
         pytest.skip("there is no Chromium here: install it, or put it on the PATH")
     before = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1system-ui, sans-serif", f"<svg{raw(figure())}").replace(FAINT, "var(--grid)").replace(INK, "currentColor")
-    pages = [f"<style>:root {{ --grid: #ddd; }} svg {{ width: 720px; height: 576px }}</style>{drawn}" for drawn in (before, svg(figure(), "f", "", ""))]
+    pages = [f"<style>:root {{ --grid: #ddd; }} svg {{ width: 720px; height: 576px; max-width: none !important }}</style>{drawn}" for drawn in (before, svg(figure(), "f", "", ""))]
     with play.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         shots = [seen(browser.new_page(), page) for page in pages]

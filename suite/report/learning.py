@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import seaborn as sns
 from matplotlib.ticker import EngFormatter, FuncFormatter
 
-from suite.report.style import Look, canvas, powers, svg
+from suite.report.style import Look, canvas, decade, folded, powers, svg
 from suite.report.summary import Summary
 from suite.runs import Run, curves
 
@@ -25,11 +25,11 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     if summary.task.share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
-    elif table["validation"].min() > 0:
+    elif decade(list(table["validation"])):
         axes.set_yscale("log")
         powers(axes.yaxis)
     axes.set_xlabel("updates")
-    axes.set_ylabel(f"validation {summary.measure}")
+    axes.set_ylabel(folded(f"validation {summary.measure}"))
     last = table.sort_values("step").groupby(["cell", "id"])["validation"].last().groupby("cell").mean()
     words = "; ".join(f"{cell} ends at {value:.3g} on average" for cell, value in last.items())
     return svg(figure, name, f"Learning curves on {summary.label}", f"Validation {summary.measure} over updates, {table['id'].nunique()} runs. {words}")

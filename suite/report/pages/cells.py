@@ -12,6 +12,7 @@ from suite.report.mathml import equations
 from suite.report.pages.results import result
 from suite.report.text import brief, cell
 from suite.report.timings import LSTM, ratio, shape_of
+from suite.runs import TrainSpec
 
 LINES = "From left to right: what is there before the step, every named value, the states after it. Thick lines are matrices of weights, dashed ones vectors of weights, dotted ones that end in a dot are gates that multiply, thin ones the value itself."
 
@@ -62,14 +63,15 @@ def _results(material: Material, own: list[str]) -> Table | None:
 
 
 def _costs(material: Material, own: list[str]) -> Table | None:
-    """What its networks came to, each size once."""
-    found = {
-        (run.spec.cell, run.spec.units, run.costs.parameters, run.costs.multiply_adds, run.costs.state_bytes): None
-        for run in material.runs
-        if run.spec.cell in own and run.spec.kind == "train" and run.costs.parameters is not None
-    }
-    rows = [[Entry(name, css="name"), *(Entry("" if value is None else f"{value:,}", sort=value) for value in counts)] for name, *counts in found]
-    return Table("costs", "Networks that were trained", ["as", "units", "parameters", "multiply–adds a step", "state, bytes"], rows) if rows else None
+    """What its networks came to, each size once, the smallest first, with the tasks that it was for."""
+    labels = {s.name: s.label for s in material.summaries}
+    found: dict[tuple[Any, ...], dict[str, None]] = {}
+    for run in material.runs:
+        if isinstance(run.spec, TrainSpec) and run.spec.cell in own and run.costs.parameters is not None:
+            key = (run.costs.parameters, run.spec.cell, run.spec.units, run.costs.multiply_adds, run.costs.state_bytes)
+            found.setdefault(key, {})[labels.get(run.spec.task, run.spec.task)] = None
+    rows = [[Entry(name, css="name"), Entry(", ".join(tasks), css="wrap"), *(Entry("" if value is None else f"{value:,}", sort=value) for value in (units, parameters, adds, state))] for (parameters, name, units, adds, state), tasks in sorted(found.items(), key=lambda item: item[0][:3])]
+    return Table("costs", "Networks that were trained", ["as", "for", "units", "parameters", "multiply–adds a step", "state, bytes"], rows) if rows else None
 
 
 def _speed(material: Material, own: list[str]) -> Table | None:

@@ -20,6 +20,16 @@ from suite.report.style import Drawn
 from suite.stats import Ranking, ranking
 
 STUDY = "suite.report.study"
+CONTENTS = (
+    ("study", "What the study says", "studied"),
+    ("verdicts", "Task by task", "verdicts"),
+    ("accuracy", "Accuracy against cost", "drawings"),
+    ("results", "Results", "results"),
+    ("ranking", "Ranking", "ranked"),
+    ("solved", "Updates until solved", "solved"),
+    ("speed", "Speed", "timing"),
+    ("costs", "Scores and costs", "costs"),
+)
 ROOMY = 360.0  # points
 LONG = 44  # characters from which a text in a table may be broken
 
@@ -48,6 +58,7 @@ def pages(material: Material) -> list[Page]:
         "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
         "numbers": _numbers(material),
     }
+    given["contents"] = [(anchor, title) for anchor, title, key in CONTENTS if given[key]]
     every = [results, *shown, ranked, ranked and ranked.data, given["costs"], solved, timing, *(each for section in studied for each in (*section["figures"], *section["tables"]))]
     scripts = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"] if panels else []
     return [Page("index.html", "Overview", "overview.html", "Overview", given, [each for each in every if each], [*scripts, "dataTables.min.js"])]

@@ -12,6 +12,8 @@ from suite.report.text import cell, repeats
 from suite.report.timings import Shape, measured, shapes
 from suite.runs import Run
 
+COLUMNS = "A column is a shape: steps, batch, inputs and units. Blue is faster than torch.nn.LSTM at the same shape, red slower; the fastest cells in the geometric mean stand first."
+
 
 def pages(material: Material) -> list[Page]:
     """One page."""
@@ -29,7 +31,7 @@ def pages(material: Material) -> list[Page]:
 
 
 def _overview(material: Material, number: int, setting: str, group: Sequence[Run]) -> Drawing:
-    return Drawing(f"ratios-{number}", f"Times faster than torch.nn.LSTM: {setting}", ratios.draw(setting, group, material.look, f"r{number}"), css="wide heat")
+    return Drawing(f"ratios-{number}", f"Times faster than torch.nn.LSTM: {setting}", ratios.draw(setting, group, material.look, f"r{number}"), None, COLUMNS, css="wide heat")
 
 
 def _grown(material: Material, runs: Sequence[Run]) -> list[Drawing]:
