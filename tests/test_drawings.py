@@ -139,13 +139,17 @@ def table(rows):
     return Table("t", "Title $\\frac{1}{2}$ " + "long " * 60, ["cell", "score"], [[Entry("x" * 5000 if k == 3 else f"cell {k} שלום\x07"), Entry(f"{k} %", ("n = 3",))] for k in range(rows)])
 
 
-def test_a_table_is_a_picture_and_pages_of_paper():
-    short, long = printed.printed(table(5)), printed.printed(table(2 * printed.MOST + 1))
-    with Image.open(io.BytesIO(short["png"])) as one, Image.open(io.BytesIO(long["png"])) as other:
-        assert one.size[1] < other.size[1] < 60 * printed.MOST
-        assert np.asarray(one.convert("L")).min() < 60
-    assert [len(re.findall(rb"/Type /Page\b", made["pdf"])) for made in (short, long)] == [1, 3]
-    assert short == printed.printed(table(5))
+def test_a_table_is_a_picture_that_ends_and_says_so():
+    made = {rows: printed.printed(table(rows)) for rows in (5, printed.MOST, 20 * printed.MOST)}
+    sizes = {rows: Image.open(io.BytesIO(forms["png"])).size for rows, forms in made.items()}
+    assert sizes[5][1] < sizes[printed.MOST][1]
+    assert sizes[20 * printed.MOST][1] <= sizes[printed.MOST][1] + 60
+    assert np.asarray(Image.open(io.BytesIO(made[5]["png"])).convert("L")).min() < 60
+    assert all(len(re.findall(rb"/Type /Page\b", forms["pdf"])) == 1 for forms in made.values())
+    assert made[5] == printed.printed(table(5))
+    said = [word.text for artist in printed._figure(table(20 * printed.MOST)).artists for word in getattr(artist, "words", [])]
+    assert any("the first 150 of 3,000 rows" in text for text in said)
+    assert not any("cell 150 " in text for text in said)
 
 
 def test_a_table_without_rows_is_its_headings():

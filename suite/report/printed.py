@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
-from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -20,7 +19,7 @@ from matplotlib.textpath import TextToPath
 from suite.report.exhibit import Entry, Table
 from suite.report.style import INK, SETTINGS, UNSIGNED
 
-MOST = 150  # rows a page: a picture shows the first, a PDF has as many pages as it takes
+MOST = 150  # rows: nobody reads more of them in a picture, and the data have them all
 WIDEST, LINES = 46, 8  # characters of a line, and lines of an entry, before it is cut
 PLAIN, BOLD, SMALL = (FontProperties(family="DejaVu Sans", size=size, weight=weight) for size, weight in ((8, "normal"), (8, "bold"), (6.5, "normal")))
 LEADING, GAP, MARGIN, AIR = 1.35, 14.0, 12.0, 4.0  # line height of a size, then points
@@ -54,30 +53,30 @@ class Words(Artist):
 
 
 def printed(table: Table) -> dict[str, bytes]:
-    """The table as "png" and "pdf", the same bytes from the same rows.
+    """The table as "png" and "pdf", the same bytes from the same rows; of a long one the first rows, and a line that says so.
 
-    Its letters are drawn (Type 3): a subset of a TrueType font for each table would take longer than all pages together. For
-    a publisher who wants no such fonts there is the table in LaTeX.
+    Letters of the PDF are drawn (Type 3): a subset of a TrueType font for each table would take longer than all pages
+    together. For a publisher who wants no such fonts there is the table in LaTeX.
     """
-    widths = _widths([[_lines(Entry(str(heading)), BOLD) for heading in table.headings], *([_lines(entry) for entry in row] for row in table.rows)])
-    pages = [_figure(table, table.rows[first : first + MOST], widths, first) for first in range(0, max(len(table.rows), 1), MOST)]
-    picture, paper = io.BytesIO(), io.BytesIO()
+    figure, made = _figure(table), {}
     with mpl.rc_context(SETTINGS | {"pdf.fonttype": 3}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        pages[0].savefig(picture, format="png", dpi=160, facecolor="white", metadata=UNSIGNED["png"])
-        with PdfPages(paper, metadata=UNSIGNED["pdf"]) as pdf:
-            for page in pages:
-                pdf.savefig(page, facecolor="white")
-    return {"png": picture.getvalue(), "pdf": paper.getvalue()}
+        for form, unsigned in UNSIGNED.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=form, dpi=160, facecolor="white", metadata=unsigned)
+            made[form] = buffer.getvalue()
+    return made
 
 
-def _figure(table: Table, rows: Sequence[Sequence[Entry]], widths: Sequence[float], first: int) -> Figure:
+def _figure(table: Table) -> Figure:
+    rows = [[_lines(Entry(str(heading)), BOLD) for heading in table.headings], *([_lines(entry) for entry in row] for row in table.rows[:MOST])]
+    widths = [max((_wide(text, font) for lines in column for text, font in lines), default=0.0) for column in zip(*rows, strict=True)]
     lefts = [MARGIN + sum(widths[:k]) + GAP * k for k in range(len(widths))]
     wide = MARGIN + sum(widths) + GAP * max(len(widths) - 1, 0) + MARGIN
-    part = f" (rows {first + 1:,} to {first + len(rows):,} of {len(table.rows):,})" if len(rows) < len(table.rows) else ""
-    words, y = _row([_cut(f"{table.title}{part}", BOLD, int(wide / 5))], [MARGIN], MARGIN)
+    part = [(f"the first {MOST:,} of {len(table.rows):,} rows", SMALL)] if len(table.rows) > MOST else []
+    words, y = _row([[*_cut(table.title, BOLD, int(wide / 5)), *part]], [MARGIN], MARGIN)
     rules = [y + AIR]
-    for place, lines in enumerate([[_lines(Entry(str(heading)), BOLD) for heading in table.headings], *([_lines(entry) for entry in row] for row in rows)]):
+    for place, lines in enumerate(rows):
         more, y = _row(lines, lefts, y + 2 * AIR if place < 2 else y + AIR)
         words += more
         rules += [y + AIR] if place == 0 else []
@@ -109,10 +108,6 @@ def _lines(entry: Entry, font: FontProperties = PLAIN) -> list[Line]:
 def _cut(text: str, font: FontProperties, most: int) -> list[Line]:
     plain = "".join(sign if sign.isprintable() else " " for sign in text)
     return [(line, font) for line in textwrap.wrap(plain, max(most, 20), max_lines=LINES, placeholder=" …")]
-
-
-def _widths(rows: Sequence[Sequence[Sequence[Line]]]) -> list[float]:
-    return [max((_wide(text, font) for lines in column for text, font in lines), default=0.0) for column in zip(*rows, strict=True)]
 
 
 @lru_cache(maxsize=20_000)
