@@ -20,7 +20,8 @@ from suite.report.catalogue import CellEntry, ExampleEntry, TaskEntry
 from suite.report.exhibit import Entry, Table
 from suite.report.foreign import drawing
 from suite.report.pathdata import split
-from suite.report.style import FAINT, INK, SETTINGS, svg
+from suite.report.solving import Solving
+from suite.report.style import FAINT, INK, SETTINGS, canvas, powers, svg
 
 NAMES = [name for name in CELLS if name not in ALIASES]
 
@@ -154,3 +155,19 @@ def test_a_table_is_a_picture_that_ends_and_says_so():
 
 def test_a_table_without_rows_is_its_headings():
     assert printed.printed(Table("t", "Empty", ["a"], []))["png"].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.1, 9.0), (3.0, 40.0), (0.02, 700.0)])
+def test_a_log_axis_has_labels_to_read(low, high):
+    figure, axes = canvas()
+    axes.plot([0, 1], [low, high])
+    axes.set_yscale("log")
+    powers(axes.yaxis)
+    figure.draw_without_rendering()
+    bottom, top = axes.get_ylim()
+    assert 2 <= sum(bool(label.get_text()) and bottom <= label.get_position()[1] <= top for label in axes.get_yticklabels()) <= 9
+
+
+def test_a_mean_of_one_run_says_that_it_has_no_spread():
+    assert Solving("t", "gru", (1200,), 2, ()).words[:2] == ["1 of 3", "1,200, n = 1, no spread"]
+    assert "[" in Solving("t", "gru", (1200, 1300), 1, ()).words[1]

@@ -254,6 +254,19 @@ def test_the_keyboard_reaches_the_content_and_the_cells(browser, site):
         assert button.get_attribute("aria-pressed") == "true"
 
 
+def test_an_open_page_follows_a_site_that_is_watched(browser, tmp_path):
+    (tmp_path / "catalogue.json").write_text(json.dumps({"experiment": "e", "question": "?", "command": "c", "cells": [], "tasks": [task(TASKS[0])]}))
+    store = Store(tmp_path / "runs")
+    store.write(trained("gru", 0))
+    render(tmp_path, Options(watched=True))
+    with Opened(browser, tmp_path / "runs.html") as opened:
+        assert opened.page.locator("#runs tbody tr").count() == 1
+        store.write(trained("gru", 1))
+        render(tmp_path, Options(watched=True))
+        opened.page.wait_for_function("document.querySelectorAll('#runs tbody tr').length === 2")
+        assert opened.wrong == []
+
+
 def test_everything_that_can_be_saved_is_there_and_is_what_it_says(browser, site):
     with Opened(browser, site / "index.html") as opened:
         names = opened.page.locator(".saved a").evaluate_all("links => links.map(link => link.getAttribute('href'))")

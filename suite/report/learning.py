@@ -30,6 +30,6 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
         powers(axes.yaxis)
     axes.set_xlabel("updates")
     axes.set_ylabel(folded(f"validation {summary.measure}"))
-    last = table.sort_values("step").groupby(["cell", "id"])["validation"].last().groupby("cell").mean()
-    words = "; ".join(f"{cell} ends at {value:.3g} on average" for cell, value in last.items())
+    last = table.sort_values("step").groupby(["cell", "id"])["validation"].last().groupby("cell").agg(["mean", "min", "max", "count"])
+    words = "; ".join(f"{cell} ends at {mean:.3g} on average, {least:.3g} to {most:.3g}, n = {n}" for cell, mean, least, most, n in last.itertuples())
     return svg(figure, name, f"Learning curves on {summary.label}", f"Validation {summary.measure} over updates, {table['id'].nunique()} runs. {words}")

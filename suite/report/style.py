@@ -17,7 +17,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path as Outline
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from suite.report.compact import ROOT, compact
 
@@ -27,6 +27,7 @@ WIDTH, HEIGHT = 4.4, 3.1
 LARGEST = 1.7  # pixels a point: no figure's letters outgrow those of its page
 DECIMALS = 7  # beyond them a number is written with an exponent
 LONGEST = 44  # characters of a name in a figure; pages print all of it
+SHORT = 150  # from the smallest to the largest value of a log axis
 FOLD = 34  # characters of a line of a label
 LETTERS = {Outline.MOVETO: "M", Outline.LINETO: "L", Outline.CURVE3: "Q", Outline.CURVE4: "C", Outline.CLOSEPOLY: "Z"}
 
@@ -152,7 +153,9 @@ def folded(text: str) -> str:
 
 
 def powers(axis: Any) -> None:
-    """Labels of a log axis as plain numbers: no text of a figure is read as mathematics."""
+    """Labels of a log axis as plain numbers, of a short one at 2 and 5 too: no text of a figure is read as mathematics."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < SHORT * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if 1e-4 < v < 1e5 else f"{v:.0e}"))
     axis.set_minor_formatter(NullFormatter())
 
