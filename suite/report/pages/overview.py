@@ -126,6 +126,14 @@ def wide(svg: str) -> bool:
 
 
 def _section(number: int, section: Section) -> dict[str, Any]:
-    tables = [Table(f"study-{number}-table-{k}", section.title, headings, [[Entry(text, css="wrap" if len(text) > LONG else "") for text in row] for row in rows]) for k, (headings, rows) in enumerate(section.tables)]
-    figures = [Drawing(f"study-{number}-figure-{k}", section.title, svg if isinstance(svg, Drawn) else Drawn(svg), css="wide" if wide(svg) else "") for k, svg in enumerate(section.figures)]
+    tables = [
+        Table(f"study-{number}-table-{k}", _told_apart(section.title, k, len(section.tables)), headings, [[Entry(text, css="wrap" if len(text) > LONG else "") for text in row] for row in rows])
+        for k, (headings, rows) in enumerate(section.tables)
+    ]
+    figures = [Drawing(f"study-{number}-figure-{k}", _told_apart(section.title, k, len(section.figures)), svg if isinstance(svg, Drawn) else Drawn(svg), css="wide" if wide(svg) else "") for k, svg in enumerate(section.figures)]
     return {"title": section.title, "sentences": section.sentences, "figures": figures, "tables": tables, "note": section.note}
+
+
+def _told_apart(title: str, place: int, of: int) -> str:
+    """The title of one of several figures or tables of a part: no two regions of a page are called the same."""
+    return title if of == 1 else f"{title}, {place + 1} of {of}"
