@@ -32,7 +32,7 @@ def test_it_has_a_name_and_says_ranks_ties_and_n(found):
 
 
 def bars(figure):
-    return figure.count("stroke-width: 3.5")
+    return sum(path.count("M") for path in re.findall(r'<path d="([^"]*)" style="[^"]*stroke-width:3.5"', figure))
 
 
 def test_a_bar_stands_for_each_clique_and_only_there(found):

@@ -203,7 +203,7 @@ def test_the_page_says_after_how_many_updates():
     (row,) = solvings(runs, summaries(runs, [ENTRY], ["rnn"]))
     assert row == Solving("t", "rnn", (10, 30), 1, ("guessing: 22 trials",))
     assert row.words == ["2 of 3", "20 [0, 147]", "30", "10 to 30"]
-    assert Solving("t", "rnn", (4,), 1, ()).words == ["1 of 2", "4", "not reached", "4 to 4"]
+    assert Solving("t", "rnn", (4,), 1, ()).words == ["1 of 2", "4, n = 1, no spread", "not reached", "4 to 4"]
     assert Solving("t", "rnn", (), 2, ()).words == ["0 of 2", "–", "–", "–"]
     plain = [run.model_copy(update={"spec": run.spec.model_copy(update={"until_solved": False})}) for run in runs]
     assert solvings(plain, summaries(plain, [ENTRY], ["rnn"])) == []

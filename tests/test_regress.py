@@ -382,7 +382,7 @@ def test_a_comparison_from_the_command_line(asked):
     said, error = ended.communicate(timeout=120)
 
     assert ended.returncode in (0, 3), error
-    assert "| step[a] | 10" in said
+    assert "| step[a] | " in said
     assert sorted(each.name for each in out.iterdir() if each.is_dir()) == sorted(["asked", "working", trees.commit(asked, "HEAD^")[:12]])
     with held(out, "comparison"):
         second = begun(asked)

@@ -53,12 +53,14 @@ def hostile(folder):
     """One site of everything that goes wrong."""
     runs = [trained(cell, seed, name, level=level) for name in TASKS for cell, level in (("gru", 0.8), ("lstm", 0.95), (HOSTILE, 0.7), (LONG, 0.6), (HEBREW, 0.65)) for seed in range(3)]
     runs += [trained("rnn", 0), trained("mgu", 0, status="failed: <b>it</b> died"), trained("mgu", 1, status="diverged at step 3"), trained("gru1", 0, status="refused: no such machine")]
+    runs += [trained("mgu", 2, status="cut off"), trained("gru1", 1, status="cut off")]
     runs += [trained("lstm", 7, machine="deadbeef"), trained("gru", 1, machine="deadbeef")]
     runs += [timed(cell, length, 0.01 * length * k) for cell, k in (("gru", 1), (HOSTILE, 2)) for length in (10, 20, 40)]
     for run in runs:
         Store(folder / "runs").write(run)
     equations = [["z", ["f", "σ", ["+", ["W", "z", ["t", "x"]], ["U", "z", "", ["before", "h"]], ["sub", "b", "z"]]]], [["t", "h"], ["*", "z", ["before", HOSTILE]]]]
-    cells = [CellEntry(name="gru", rows=[("z", "x h b")], states=["h"], typeset=equations, formula="3n²", paper="x1997", source=["def step(): ..."], proofs=[{"says": "is it", "test": "tests/t.py"}]).model_dump()]
+    cells = [CellEntry(name="gru", rows=[("z", "x h b")], states=["h"], typeset=equations, formula="3n²", paper="x1997", source=["def step(): ..."], proofs=[{"says": "is it", "test": "tests/t.py"}], diagram='<svg viewBox="0 0 9 9"><text>&lt;b&gt;</text></svg>').model_dump()]
+    cells += [CellEntry(name="lstm", diagram="<svg><script>alert(1)</script></svg>").model_dump()]
     references = [{"key": "x1997", "line": "X (1997). <i>Y</i>.", "bibtex": "@article{x1997,\n}"}]
     catalogue = {"experiment": f"e {HOSTILE}", "question": LONG, "command": "carrousel run '<x>'", "cells": cells, "tasks": [task(name) for name in TASKS], "references": references}
     (folder / "catalogue.json").write_text(json.dumps(catalogue))
@@ -149,10 +151,10 @@ def test_all_pages_at_every_width(browser, site, width, scheme):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("name", ["classics", "guessing", "quick", "speed"])
-def test_published_sites_are_whole(browser, name):
-    folder = ROOT / "reports" / "published" / name
-    for path in [folder / file for file in SECTIONS]:
+@pytest.mark.parametrize("folder", sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/catalogue.json")), ids=lambda path: path.name)
+def test_published_sites_are_whole(browser, folder):
+    kept = [next(folder.glob(f"{kind}-*.html"), None) for kind in ("task", "cell")]
+    for path in [folder / file for file in SECTIONS] + [page for page in kept if page]:
         with Opened(browser, path) as opened:
             whole(opened)
 
@@ -251,6 +253,19 @@ def test_the_keyboard_reaches_the_content_and_the_cells(browser, site):
         button.focus()
         opened.page.keyboard.press("Enter")
         assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_an_open_page_follows_a_site_that_is_watched(browser, tmp_path):
+    (tmp_path / "catalogue.json").write_text(json.dumps({"experiment": "e", "question": "?", "command": "c", "cells": [], "tasks": [task(TASKS[0])]}))
+    store = Store(tmp_path / "runs")
+    store.write(trained("gru", 0))
+    render(tmp_path, Options(watched=True))
+    with Opened(browser, tmp_path / "runs.html") as opened:
+        assert opened.page.locator("#runs tbody tr").count() == 1
+        store.write(trained("gru", 1))
+        render(tmp_path, Options(watched=True))
+        opened.page.wait_for_function("document.querySelectorAll('#runs tbody tr').length === 2")
+        assert opened.wrong == []
 
 
 def test_everything_that_can_be_saved_is_there_and_is_what_it_says(browser, site):

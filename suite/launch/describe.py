@@ -14,6 +14,7 @@ from typing import Any
 from suite import catalogue, names, papers, proofs
 from suite.cells import CELLS, digest
 from suite.launch.counting import formula
+from suite.launch.diagram import diagram
 from suite.launch.example import example
 from suite.launch.lookup import canonical, task_of
 from suite.launch.typeset import equations as typeset
@@ -52,9 +53,9 @@ def _example(text: str) -> dict[str, Any]:
 
 
 def describe_cells(units: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Every cell at the units it is used with, under the name that records carry."""
+    """Every cell at the units it is used with, under the name that records carry, and drawn."""
     named = {catalogue.canonical_cell(name): width for name, width in units.items()}
-    return [describe_cell(name, width) for name, width in named.items()]
+    return [describe_cell(name, width) | {"diagram": diagram(catalogue.cell(name, width))} for name, width in named.items()]
 
 
 def describe_cell(name: str, units: int = 8, inputs: int | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from suite.regress.judge import WORSE
+from suite.regress.judge import WORSE, finite
 from suite.regress.kept import read
 from suite.regress.steps import Step, steps, unsettled
 from suite.regress.table import figure
@@ -67,12 +67,12 @@ def reported(repository: Path, inside: Sequence[str], ended: int = 0, new: bool 
     measured = len({name for each in kept for name in each.figures} & chosen)
     report = Report(found, [step for step in found if _key(step) not in before], open_, failed, measured, len(chosen))
     text = told(report, {step.first: git(repository, "log", "-1", "--format=%s", step.first) for step in found})
-    entries = [step._asdict() | {"series": step.series.name, "unit": step.series.unit, "new": step in report.new} for step in found]
+    entries = [step._asdict() | {"series": step.series.name, "unit": step.series.unit, "change": finite(step.change), "new": step in report.new} for step in found]
     broken = [[name, each] for name, commits in failed.items() for each in commits]
     fresh = any(step.verdict == WORSE for step in report.new) or any(tuple(each) not in before for each in broken)
     again = sorted({*before, *map(_key, found), *map(tuple, broken)})
     path.with_name("steps.md").write_text(text, encoding="utf-8")
-    path.write_text(json.dumps({"steps": entries, "failed": failed, "told": again}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"steps": entries, "failed": failed, "told": again}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(text, end="")
     print(f"pages: {(repository / PLACE / 'html' / 'index.html').resolve()} (to be served: asv preview)", file=sys.stderr)
     if not measured and not failed:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from suite.report.costs import Priced, front, priced
-from suite.report.style import INK, Drawn, Look, canvas, logarithmic, powers, short, shown, svg
+from suite.report.style import INK, Drawn, Look, canvas, decade, folded, logarithmic, powers, short, shown, svg
 from suite.report.summary import Summary
 from suite.runs import Run
 
@@ -44,7 +44,7 @@ def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = ()) -> D
         axes.axhline(height.center, color=INK, linestyle=dashes, linewidth=1, zorder=2)
         axes.annotate(short(label), (x, height.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
     axes.set_xlabel("parameters")
-    axes.set_ylabel(f"test {short(summary.measure)}")
+    axes.set_ylabel(folded(f"test {summary.measure}"))
     return svg(figure, name, f"Test {summary.measure} against parameters on {summary.label}", described(summary))
 
 
@@ -59,7 +59,7 @@ def _scale(axes: Any, table: pd.DataFrame, share: bool) -> None:
     logarithmic(axes, table["parameters"].min() / 1.3, table["parameters"].max() * 1.3, lambda v: f"{v / 1000:g}k")
     if share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
-    elif table["score"].min() > 0:
+    elif decade(list(table["score"])):
         axes.set_yscale("log")
         powers(axes.yaxis)
 

@@ -51,7 +51,7 @@ class FigureEntry(Plain):
 
 
 class CellEntry(Plain):
-    """A cell's table and source; `typeset` are its equations as trees of names and operators, `formula` its parameters in units n and inputs m."""
+    """A cell's table and source; `typeset` are its equations as trees of names and operators, `formula` its parameters in units n and inputs m, `diagram` its step as SVG."""
 
     name: str
     rows: list[tuple[str, str]] = Field(default=[], strict=False)
@@ -61,6 +61,7 @@ class CellEntry(Plain):
     source: list[str] = []
     typeset: list[Any] = []
     formula: str = ""
+    diagram: str = ""
     proofs: list[ProofEntry] = []
     paper: str = ""
 

@@ -1,4 +1,4 @@
-"""Every table as CSV, JSON and LaTeX, every figure as SVG, PNG and PDF, in a folder beside the pages."""
+"""Every table as PNG, PDF, CSV, JSON and LaTeX, every figure as SVG, PNG and PDF with its data, in a folder beside the pages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 from suite.report.exhibit import Drawing, Page, Table
 from suite.report.latex import tabular
 from suite.report.material import Material
-from suite.report.style import saved
+from suite.report.printed import printed
+from suite.report.style import FAINT, INK, can_save, saved
 from suite.runs.store import replace
 
 FOLDER = "downloads"
-TABLES, FIGURES = ("csv", "json", "tex"), ("svg", "png", "pdf")
+DATA, PICTURES = ("csv", "json", "tex"), ("png", "pdf")
 Links = dict[int, list[tuple[str, str]]]
 
 
@@ -37,9 +38,11 @@ def links(pages: Sequence[Page]) -> Links:
 def _files(page: Page, each: Table | Drawing) -> Iterator[tuple[str, str]]:
     name = stem(page, each)
     if isinstance(each, Drawing):
-        yield from ((f"{name}.{form}", form) for form in FIGURES)
+        yield f"{name}.svg", "svg"
+    if isinstance(each, Table) or can_save(each.svg):
+        yield from ((f"{name}.{form}", form) for form in PICTURES)
     if isinstance(each, Table) or each.data:
-        yield from ((f"{name}.{form}", form) for form in TABLES)
+        yield from ((f"{name}.{form}", form) for form in DATA)
 
 
 def save(out: Path, pages: Sequence[Page], material: Material, told: Callable[[str], None]) -> None:
@@ -58,23 +61,24 @@ def save(out: Path, pages: Sequence[Page], material: Material, told: Callable[[s
 
 
 def _saved(folder: Path, page: Page, each: Table | Drawing) -> set[Path]:
-    name = stem(page, each)
     written = set()
-    if isinstance(each, Drawing):
-        for form in FIGURES[1:]:
-            content = saved(each.svg, form)
-            if content is not None:
-                (folder / f"{name}.{form}").write_bytes(content)
-                written.add(folder / f"{name}.{form}")
-        replace(folder / f"{name}.svg", each.svg.replace("currentColor", "#101112").replace("var(--grid)", "#d0d1d2"))
-        written.add(folder / f"{name}.svg")
-    table = each.data if isinstance(each, Drawing) else each
-    if table is not None:
-        texts = {"csv": _csv(table), "json": json.dumps({"title": table.title, "rows": table.records()}, indent=1, ensure_ascii=False) + "\n", "tex": latex(table)}
-        for form, text in texts.items():
-            replace(folder / f"{name}.{form}", text)
-            written.add(folder / f"{name}.{form}")
+    for form, content in _contents(each).items():
+        path = folder / f"{stem(page, each)}.{form}"
+        replace(path, content) if isinstance(content, str) else path.write_bytes(content)
+        written.add(path)
     return written
+
+
+def _contents(each: Table | Drawing) -> dict[str, str | bytes]:
+    """Every form of one exhibit."""
+    if isinstance(each, Table):
+        return {**printed(each), **_data(each)}
+    figure = each.svg.replace("currentColor", INK).replace("var(--grid)", FAINT)
+    return {"svg": figure, **{form: saved(each.svg, form) for form in PICTURES if can_save(each.svg)}, **(_data(each.data) if each.data else {})}
+
+
+def _data(table: Table) -> dict[str, str]:
+    return {"csv": _csv(table), "json": json.dumps({"title": table.title, "rows": table.records()}, indent=1, ensure_ascii=False) + "\n", "tex": latex(table)}
 
 
 def _csv(table: Table) -> str:

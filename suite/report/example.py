@@ -31,8 +31,9 @@ def draw(task: TaskEntry, name: str) -> Drawn:
         figure = Figure(figsize=(8.4, 1.9 if not wide else min(1.2 + 0.14 * x.shape[1], 4.2)), layout="constrained")
         upper, *lower = np.atleast_1d(figure.subplots(1 + bool(asked), 1, sharex=True, height_ratios=[3, 1] if asked else [1]))
         if wide:
-            sns.heatmap(x.T, cmap="crest", cbar=False, ax=upper, xticklabels=False, yticklabels=False)
-            upper.set_ylabel("input")
+            upper.imshow(x.T, cmap="crest", aspect="auto", interpolation="none", extent=(0, len(x), x.shape[1], 0))
+            upper.set(ylabel="input", yticks=[])
+            upper.spines[:].set_visible(False)
         elif found.tokens:
             upper.plot(np.arange(len(x)) + 0.5, x, marker=".", linewidth=0, color="#0173b2")
             upper.set_ylabel("token")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from suite.report.catalogue import Finite
@@ -113,6 +114,7 @@ def draw(summary: Summary, found: Sequence[Curve], look: Look, name: str) -> Dra
                 axes.fill_between(curve.lags, low, high, color=look.colours[curve.cell], alpha=0.15, linewidth=0)
             axes.set(yscale="log", xlabel="lag, steps", title=f"{short(state)}, layer {short(layer)}")
             powers(axes.yaxis)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.axes[0].set_ylabel("gradient of the last output")
     said = "; ".join(f"{c.cell}, {c.state} of layer {c.layer}: {c.last:.2g} at lag {c.lags[-1]}, n = {c.n}" for c in found)
     return svg(figure, name, f"Gradient flow on {summary.label}", said)

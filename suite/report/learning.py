@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import seaborn as sns
 from matplotlib.ticker import EngFormatter, FuncFormatter
 
-from suite.report.style import Look, canvas, powers, svg
+from suite.report.style import Look, canvas, decade, folded, powers, svg
 from suite.report.summary import Summary
 from suite.runs import Run, curves
 
@@ -18,17 +18,18 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
     if table.empty or table.groupby("id").size().max() < 2:
         return ""
     figure, axes = canvas()
-    common = {"data": table, "x": "step", "y": "validation", "hue": "cell", "palette": look.colours, "ax": axes, "legend": False}
+    shown = [cell for cell in look.cells if cell in set(table["cell"])]  # whatever order the records came in
+    common = {"data": table, "x": "step", "y": "validation", "hue": "cell", "hue_order": shown, "palette": look.colours, "ax": axes, "legend": False}
     sns.lineplot(**common, units="id", estimator=None, linewidth=0.8, alpha=0.65)
     sns.lineplot(**common, errorbar=None, linewidth=2)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     if summary.task.share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
-    elif table["validation"].min() > 0:
+    elif decade(list(table["validation"])):
         axes.set_yscale("log")
         powers(axes.yaxis)
     axes.set_xlabel("updates")
-    axes.set_ylabel(f"validation {summary.measure}")
-    last = table.sort_values("step").groupby(["cell", "id"])["validation"].last().groupby("cell").mean()
-    words = "; ".join(f"{cell} ends at {value:.3g} on average" for cell, value in last.items())
+    axes.set_ylabel(folded(f"validation {summary.measure}"))
+    last = table.sort_values("step").groupby(["cell", "id"])["validation"].last().groupby("cell").agg(["mean", "min", "max", "count"])
+    words = "; ".join(f"{cell} ends at {mean:.3g} on average, {least:.3g} to {most:.3g}, n = {n}" for cell, mean, least, most, n in last.itertuples())
     return svg(figure, name, f"Learning curves on {summary.label}", f"Validation {summary.measure} over updates, {table['id'].nunique()} runs. {words}")

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from suite.names import parse_call
 from suite.report.study.delays import solved, whole
-from suite.report.style import INK, Drawn, Look, canvas, svg
+from suite.report.style import INK, Drawn, Look, canvas, folded, svg
 from suite.report.summary import Summary
 from suite.runs import Run, TrainSpec
 from suite.stats import Critical
@@ -64,7 +64,7 @@ def draw(found: Sweep, look: Look, name: str) -> Drawn:
         axes.set_xscale("log")
         axes.set_xticks(xs, [f"{x:g}" for x in xs])
         axes.set_xticks([], minor=True)
-    axes.set(xlabel=found.argument, ylabel=f"test {task.measure}")
+    axes.set(xlabel=found.argument, ylabel=folded(f"test {task.measure}"))
     return svg(figure, name, f"Test {task.measure} over {found.argument}; dotted: solved", "; ".join(said))
 
 

@@ -15,7 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from suite.report import assets, flow
 from suite.report.catalogue import read_catalogue
 from suite.report.downloads import Links, links, save
-from suite.report.exhibit import Page
+from suite.report.exhibit import Page, ordered
 from suite.report.material import Found, Material, material, runs_link
 from suite.report.pages import KINDS
 from suite.report.pages.runs import details
@@ -143,6 +143,7 @@ def _environment(made: Material, options: Options, files: Links) -> Environment:
     environment.globals |= {
         "shown": shown,
         "id": id,
+        "ordered": ordered,
         "spread": spread,
         "brief": brief,
         "runs_link": runs_link,

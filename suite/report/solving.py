@@ -38,7 +38,7 @@ class Solving:
         runs = len(self.updates) + self.unsolved
         if not self.updates:
             return [f"0 of {runs}", "–", "–", "–"]
-        mean = f"{sum(self.updates) / len(self.updates):,.0f}" + (f" [{max(self.mean.low, 0):,.0f}, {self.mean.high:,.0f}]" if self.mean else "")
+        mean = f"{sum(self.updates) / len(self.updates):,.0f}" + (f" [{max(self.mean.low, 0):,.0f}, {self.mean.high:,.0f}]" if self.mean else ", n = 1, no spread")
         middle = f"{self.median:,.0f}" if self.median < float("inf") else "not reached"
         return [f"{len(self.updates)} of {runs}", mean, middle, f"{min(self.updates):,} to {max(self.updates):,}"]
 

@@ -51,6 +51,7 @@ def _marks(axes: Any, values: Sequence[Timing | None], runs: Sequence[Run], cell
     ]
     if not rows:
         axes.annotate("not measured on this system", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        axes.set_xticks([])
         return
     for row in rows:
         axes.plot([unit * row["timing"].low, unit * row["timing"].high], [row["row"]] * 2, color=look.colours[str(row["engine"])], linewidth=2.2, solid_capstyle="butt")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -15,12 +17,18 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path as Outline
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from suite.report.compact import ROOT, compact
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
 INK, FAINT = "#101112", "#d0d1d2"  # replaced by the page's own colours
 WIDTH, HEIGHT = 4.4, 3.1
+LARGEST = 1.7  # pixels a point: no figure's letters outgrow those of its page
+DECIMALS = 7  # beyond them a number is written with an exponent
 LONGEST = 44  # characters of a name in a figure; pages print all of it
+SHORT = 150  # from the smallest to the largest value of a log axis
+FOLD = 34  # characters of a line of a label
 LETTERS = {Outline.MOVETO: "M", Outline.LINETO: "L", Outline.CURVE3: "Q", Outline.CURVE4: "C", Outline.CLOSEPOLY: "Z"}
 
 SETTINGS = {
@@ -47,6 +55,8 @@ SETTINGS = {
     "path.simplify": False,
     "text.parse_math": False,
 }
+
+UNSIGNED: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}}  # neither when nor by which version a file was written
 
 
 class Look:
@@ -128,8 +138,24 @@ def logarithmic(axes: Any, low: float, high: float, text: Callable[[float], str]
     axes.set_xticks([], minor=True)
 
 
+def decade(values: Sequence[float]) -> bool:
+    """Whether values belong on a log axis: all above 0, and a factor of ten between them, for a shorter one has no tick to read.
+
+    >>> decade([0.01, 0.3]), decade([9.0, 9.3]), decade([0.0, 5.0]), decade([])
+    (True, False, False, False)
+    """
+    return bool(len(values)) and min(values) > 0 and max(values) >= 10 * min(values)
+
+
+def folded(text: str) -> str:
+    """A label in two lines, as the height of a figure has room for it."""
+    return textwrap.fill(text, FOLD, max_lines=2, placeholder=" …")
+
+
 def powers(axis: Any) -> None:
-    """Labels of a log axis as plain numbers: no text of a figure is read as mathematics."""
+    """Labels of a log axis as plain numbers, of a short one at 2 and 5 too: no text of a figure is read as mathematics."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < SHORT * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if 1e-4 < v < 1e5 else f"{v:.0e}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -140,31 +166,34 @@ def svg(figure: Figure, name: str, title: str, description: str) -> Drawn:
     with mpl.rc_context(SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has fonts for all scripts
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.set_layout_engine("none")  # its parts stay where they are in every other form
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = text.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
     text = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1system-ui, sans-serif", text)
     label = f'role="img" aria-labelledby="{name}-t {name}-d"' if title else 'aria-hidden="true"'
     named = f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>' if title else ""
-    head, _, body = text.partition(">")
-    box = head.partition('viewBox="')[2].partition('"')[0]
-    made = Drawn(f'<svg viewBox="{box}" {label} xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{named}{body}')
+    box = text.partition('viewBox="')[2].partition('"')[0]
+    wide = LARGEST * float(box.split()[2])
+    made = Drawn(f'<svg viewBox="{box}" style="max-width:{wide:.0f}px" {label} xmlns="http://www.w3.org/2000/svg" {ROOT}>{named}{compact(text, name)}</svg>')
     made.figure = figure
     return made
 
 
-def saved(drawn: str, kind: str) -> bytes | None:
-    """A figure as "png" or "pdf" on white, the same bytes from the same data; None for an SVG that was not drawn here."""
+def can_save(drawn: str) -> bool:
+    """Whether a figure was drawn here, so that there are other forms of it than its SVG."""
+    return getattr(drawn, "figure", None) is not None
+
+
+def saved(drawn: str, kind: str) -> bytes:
+    """A figure as "png" or "pdf" on white, the same bytes from the same data; ValueError for an SVG that was not drawn here."""
     figure = getattr(drawn, "figure", None)
     if figure is None:
-        return None
+        raise ValueError("this figure was not drawn here: there is its SVG alone")
     buffer = io.BytesIO()
-    unsigned = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}}
     with mpl.rc_context(SETTINGS | {"pdf.fonttype": 42, "figure.dpi": 200}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=kind, dpi=200, facecolor="white", metadata=unsigned[kind])
+        figure.savefig(buffer, format=kind, dpi=200, facecolor="white", metadata=UNSIGNED[kind])
     return buffer.getvalue()
 
 
@@ -176,7 +205,18 @@ def percent(value: float) -> str:
 
 def spread(low: float, high: float, measure: str) -> str:
     """An interval for people: 97.9 to 98.3 %."""
-    return f"{100 * low:.1f} to {percent(high)}" if measure == "accuracy" else f"{low:.3g} to {high:.3g}"
+    return f"{100 * low:.1f} to {percent(high)}" if measure == "accuracy" else " to ".join(alike(low, high))
+
+
+def alike(*values: float) -> list[str]:
+    """Numbers with as many decimals each, three digits of the largest.
+
+    >>> alike(9.02, 9.5), alike(3.9e-05, 0.000104), alike(0, 0.273), alike(1234.5, 98765)
+    (['9.02', '9.50'], ['0.000039', '0.000104'], ['0', '0.273'], ['1,234', '98,765'])
+    """
+    largest = max(map(abs, values), default=0.0)
+    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
+    return [f"{value:.3g}" if decimals > DECIMALS or not value else f"{value:,.{decimals}f}" for value in values]
 
 
 def shown(value: float, measure: str) -> str:

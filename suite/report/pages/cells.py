@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from suite.report.catalogue import CellEntry
-from suite.report.exhibit import Entry, Page, Table
+from suite.report.exhibit import Drawing, Entry, Page, Table
+from suite.report.foreign import drawing
 from suite.report.material import Material, cell_file
 from suite.report.mathml import equations
 from suite.report.pages.results import result
 from suite.report.text import brief, cell
 from suite.report.timings import LSTM, ratio, shape_of
+from suite.runs import TrainSpec
 from suite.stats import covers
+
+LINES = "From left to right: what is there before the step, every named value, the states after it. Thick lines are matrices of weights, dashed ones vectors of weights, dotted ones that end in a dot are gates that multiply, thin ones the value itself."
 
 
 def pages(material: Material) -> list[Page]:
@@ -34,10 +38,12 @@ def _page(material: Material, entry: CellEntry) -> Page:
     results, speed, costs = _results(material, own), _speed(material, own), _costs(material, own)
     proofs = Table("proofs", f"What is proved of {entry.name}", ["property", "test"], [[Entry(p.says, css="wrap"), Entry(p.test, code=True, css="wrap")] for p in entry.proofs])
     heard = Table("rows", f"What feeds each pre-activation of {entry.name}", ["row", "sources"], [[Entry(row, code=True), Entry(sources, code=True)] for row, sources in entry.rows])
+    drawn = Drawing("diagram", f"One step of {entry.name}", drawing(entry.diagram), None, LINES, css="wide diagram")
     given: dict[str, Any] = {
         "cell": entry,
         "mark": material.look.swatch(entry.name if entry.name in material.look.marks else own[0]) if entry.name in material.look.marks or own else "",
         "math": equations(entry.typeset),
+        "diagram": drawn if drawn.svg else None,
         "rows": heard if heard.rows else None,
         "proofs": proofs if proofs.rows else None,
         "results": results,
@@ -45,7 +51,7 @@ def _page(material: Material, entry: CellEntry) -> Page:
         "speed": speed,
         "reference": next((r for r in material.catalogue.references if r.get("key") == entry.paper), None),
     }
-    shows = [given["rows"], given["proofs"], results, costs, speed]
+    shows = [given["diagram"], given["rows"], given["proofs"], results, costs, speed]
     return Page(cell_file(entry.name), entry.name, "cell.html", "Cells", given, [each for each in shows if each], ["dataTables.min.js"])
 
 
@@ -58,14 +64,15 @@ def _results(material: Material, own: list[str]) -> Table | None:
 
 
 def _costs(material: Material, own: list[str]) -> Table | None:
-    """What its networks came to, each size once."""
-    found = {
-        (run.spec.cell, run.spec.units, run.costs.parameters, run.costs.multiply_adds, run.costs.state_bytes): None
-        for run in material.runs
-        if run.spec.cell in own and run.spec.kind == "train" and run.costs.parameters is not None
-    }
-    rows = [[Entry(name, css="name"), *(Entry("" if value is None else f"{value:,}", sort=value) for value in counts)] for name, *counts in found]
-    return Table("costs", "Networks that were trained", ["as", "units", "parameters", "multiply–adds a step", "state, bytes"], rows) if rows else None
+    """What its networks came to, each size once, the smallest first, with the tasks that it was for."""
+    labels = {s.name: s.label for s in material.summaries}
+    found: dict[tuple[Any, ...], dict[str, None]] = {}
+    for run in material.runs:
+        if isinstance(run.spec, TrainSpec) and run.spec.cell in own and run.costs.parameters is not None:
+            key = (run.costs.parameters, run.spec.cell, run.spec.units, run.costs.multiply_adds, run.costs.state_bytes)
+            found.setdefault(key, {})[labels.get(run.spec.task, run.spec.task)] = None
+    rows = [[Entry(name, css="name"), Entry(", ".join(tasks), css="wrap"), *(Entry("" if value is None else f"{value:,}", sort=value) for value in (units, parameters, adds, state))] for (parameters, name, units, adds, state), tasks in sorted(found.items(), key=lambda item: item[0][:3])]
+    return Table("costs", "Networks that were trained", ["as", "for", "units", "parameters", "multiply–adds a step", "state, bytes"], rows) if rows else None
 
 
 def _speed(material: Material, own: list[str]) -> Table | None:

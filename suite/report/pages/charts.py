@@ -7,7 +7,7 @@ from typing import Any
 from suite.report.catalogue import FigureEntry, TaskEntry
 from suite.report.costs import COSTS, Priced, front, priced
 from suite.report.material import Material, cell_file, runs_link
-from suite.report.style import shown, spread
+from suite.report.style import decade, shown, spread
 from suite.report.summary import Summary
 
 SHARES = {"%": 0.01, "": 1.0}
@@ -24,7 +24,7 @@ def chart(material: Material, summary: Summary) -> dict[str, Any] | None:
         "title": summary.label,
         "measure": summary.measure,
         "share": summary.task.share,
-        "logarithmic": not summary.task.share and all(value > 0 for p in found for value in p.score.values),
+        "logarithmic": not summary.task.share and decade([value for p in found for value in p.score.values]),
         "points": [point(material, summary, p, fronts) for p in found],
         "runs": [
             {"cell": run.spec.cell, "score": run.score.test, "href": runs_link(run=run.file.removesuffix(".json")), **_costs(p)}

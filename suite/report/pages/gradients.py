@@ -16,7 +16,7 @@ def pages(material: Material) -> list[Page]:
     material.told("gradient flow")
     parts = [part for number, s in enumerate(material.summaries) if (part := _part(material, number))]
     shows = [each for part in parts for each in (part["drawing"], part["table"])]
-    return [Page("gradients.html", "Gradient flow", "gradients.html", "Gradient flow", {"parts": parts}, shows, ["dataTables.min.js"])]
+    return [Page("gradients.html", "Gradient flow", "gradients.html", "Gradient flow", {"parts": parts, "seen": [cell for cell in material.cells if any(cell in part["cells"] for part in parts)]}, shows, ["dataTables.min.js"])]
 
 
 def _part(material: Material, number: int) -> dict[str, Any] | None:
@@ -33,4 +33,4 @@ def _part(material: Material, number: int) -> dict[str, Any] | None:
     headings = ["cell", "layer", "state", f"test {s.measure}", "lag at which a tenth is left", "at the longest lag", "n runs", "mean of gates"]
     table = Table(f"flow-{number}", f"Gradient flow on {s.label}", headings, rows)
     drawing = Drawing(f"flow-figure-{number}", s.label, flow.draw(s, found, material.look, f"f{number}"), None, "Median over runs of the norm of the gradient of the last output in the state so many steps before, and the range of its quartiles.", css="wide")
-    return {"title": material.task_entry(s.name), "drawing": drawing, "table": table}
+    return {"title": material.task_entry(s.name), "cells": {each.cell for each in found}, "drawing": drawing, "table": table}

@@ -20,6 +20,16 @@ from suite.report.style import Drawn
 from suite.stats import Ranking, ranking
 
 STUDY = "suite.report.study"
+CONTENTS = (
+    ("study", "What the study says", "studied"),
+    ("verdicts", "Task by task", "verdicts"),
+    ("accuracy", "Accuracy against cost", "drawings"),
+    ("results", "Results", "results"),
+    ("ranking", "Ranking", "ranked"),
+    ("solved", "Updates until solved", "solved"),
+    ("speed", "Speed", "timing"),
+    ("costs", "Scores and costs", "costs"),
+)
 ROOMY = 360.0  # points
 LONG = 44  # characters from which a text in a table may be broken
 
@@ -48,7 +58,8 @@ def pages(material: Material) -> list[Page]:
         "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
         "numbers": _numbers(material),
     }
-    every = [results, *shown, ranked, given["costs"], solved, timing, *(each for section in studied for each in (*section["figures"], *section["tables"]))]
+    given["contents"] = [(anchor, title) for anchor, title, key in CONTENTS if given[key]]
+    every = [results, *shown, ranked, ranked and ranked.data, given["costs"], solved, timing, *(each for section in studied for each in (*section["figures"], *section["tables"]))]
     scripts = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"] if panels else []
     return [Page("index.html", "Overview", "overview.html", "Overview", given, [each for each in every if each], [*scripts, "dataTables.min.js"])]
 
@@ -115,6 +126,14 @@ def wide(svg: str) -> bool:
 
 
 def _section(number: int, section: Section) -> dict[str, Any]:
-    tables = [Table(f"study-{number}-table-{k}", section.title, headings, [[Entry(text, css="wrap" if len(text) > LONG else "") for text in row] for row in rows]) for k, (headings, rows) in enumerate(section.tables)]
-    figures = [Drawing(f"study-{number}-figure-{k}", section.title, svg if isinstance(svg, Drawn) else Drawn(svg), css="wide" if wide(svg) else "") for k, svg in enumerate(section.figures)]
+    tables = [
+        Table(f"study-{number}-table-{k}", _told_apart(section.title, k, len(section.tables)), headings, [[Entry(text, css="wrap" if len(text) > LONG else "") for text in row] for row in rows])
+        for k, (headings, rows) in enumerate(section.tables)
+    ]
+    figures = [Drawing(f"study-{number}-figure-{k}", _told_apart(section.title, k, len(section.figures)), svg if isinstance(svg, Drawn) else Drawn(svg), css="wide" if wide(svg) else "") for k, svg in enumerate(section.figures)]
     return {"title": section.title, "sentences": section.sentences, "figures": figures, "tables": tables, "note": section.note}
+
+
+def _told_apart(title: str, place: int, of: int) -> str:
+    """The title of one of several figures or tables of a part: no two regions of a page are called the same."""
+    return title if of == 1 else f"{title}, {place + 1} of {of}"

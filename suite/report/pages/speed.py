@@ -12,6 +12,8 @@ from suite.report.text import cell, repeats
 from suite.report.timings import Shape, measured, shapes
 from suite.runs import Run
 
+COLUMNS = "A column is a shape: steps, batch, inputs and units. Blue is faster than torch.nn.LSTM at the same shape, red slower; the fastest cells in the geometric mean stand first."
+
 
 def pages(material: Material) -> list[Page]:
     """One page."""
@@ -24,12 +26,12 @@ def pages(material: Material) -> list[Page]:
     means = speed_means(material)
     growth = _growth(material, agreed)
     given = {"overviews": overviews, "means": means, "grown": grown, "growth": growth, "timed": timed, "unproved": unproved, "engines": [(engine, material.look.swatch(engine)) for engine in material.look.engines]}
-    shows = [*overviews, means, *grown, growth, *(drawing for drawing, _ in timed)]
+    shows = [*overviews, means, *grown, growth, *(each for drawing, _ in timed for each in (drawing, drawing.data))]
     return [Page("speed.html", "Speed", "speed.html", "Speed", given, [each for each in shows if each], ["dataTables.min.js"])]
 
 
 def _overview(material: Material, number: int, setting: str, group: Sequence[Run]) -> Drawing:
-    return Drawing(f"ratios-{number}", f"Times faster than torch.nn.LSTM: {setting}", ratios.draw(setting, group, material.look, f"r{number}"), css="wide heat")
+    return Drawing(f"ratios-{number}", f"Times faster than torch.nn.LSTM: {setting}", ratios.draw(setting, group, material.look, f"r{number}"), None, COLUMNS, css="wide heat")
 
 
 def _grown(material: Material, runs: Sequence[Run]) -> list[Drawing]:

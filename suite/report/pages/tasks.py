@@ -64,7 +64,7 @@ def _page(material: Material, number: int) -> Page:
         "settings": settings(runs, s.name),
         "charts": {"panels": {"accuracy": panel} if panel else {}, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
     }
-    shows = [scores, *given["drawings"], *times, *lengthened, baselines, published, pairs, given["costs"]]
+    shows = [scores, *given["drawings"], *times, *lengthened, *(d.data for d in (*times, *lengthened)), baselines, published, pairs, given["costs"]]
     scripts = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"] if panel else []
     return Page(task_file(s.name), s.label, "task.html", "Tasks", given, [each for each in shows if each], [*scripts, "dataTables.min.js"])
 

@@ -12,7 +12,7 @@ from suite.report.exhibit import slug
 from suite.report.section import Section
 from suite.report.study.asked import Asked, differing, lost, scored, short, tests
 from suite.report.study.needed import Needed, level, needed, worded
-from suite.report.style import INK, canvas, shown, svg
+from suite.report.style import INK, canvas, folded, shown, svg
 from suite.runs import Run
 from suite.stats import mean_interval, verdicts
 from suite.stats.verdict import Verdict
@@ -85,5 +85,5 @@ def drawn(given: Asked, whole: dict[int, dict[str, list[float]]], goal: float, t
     axes.set_xticks([], minor=True)
     if task.share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
-    axes.set(xlabel="training examples", ylabel=f"test {task.measure}")
+    axes.set(xlabel="training examples", ylabel=folded(f"test {task.measure}"))
     return svg(figure, f"sizes-{slug(task.name)}", f"Test {task.measure} on {short(task)} over the number of training examples; dotted: the level", "; ".join(said))
