@@ -9,9 +9,11 @@ import jsonschema
 import pytest
 import torch
 
+import suite
 from suite import catalogue
 from suite.cli import main
 from suite.engines import ENGINES, UNTIMED, Engine, hoisted
+from suite.engines.peak import multiply_adds
 from suite.experiments.speed import NAMES, SHAPES, shape, timing
 from suite.launch import jobs
 from suite.launch.describe import describe_cell
@@ -24,7 +26,7 @@ from suite.runs import Costs, Ratio, Run, SpeedSpec, Store, Timing, where
 from suite.runs.run import read
 from suite.runs.schema import FILE
 from suite.training import measure, preparing, speed
-from suite.training.contestants import of_engine, of_torch, training_flops, yardsticks
+from suite.training.contestants import of_engine, of_torch, peaks, training_flops, yardsticks
 
 TINY = ("--cell", "gru", "--cell", "mgu", "--shape", "3,2,2,4", "--shape", "2,3,2,5", "--threads", "1", "--repeats", "3")
 SPEC = SpeedSpec(cell="gru", units=4, length=3, batch=2, inputs=2, repeats=3)
@@ -203,7 +205,7 @@ def test_a_yardstick_against_itself_has_the_ratio_one():
     values = [3.0, 1.0, 2.0]
     assert measure.ratio({LSTM: values}, LSTM, LSTM) == [1.0] * 3
     found = {f"{LSTM} step": [[1.0, 2.0]] * 3, f"{LSTM} forward": [[0.5]] * 3, "0 step": [[0.5, 1.0]] * 3, "0 forward": [[1.0]] * 3, "product 10": [[1e-3]] * 3}
-    costs = speed.costs("0", SPEC, catalogue.cell("lstm", 4), found, speed.product_peak(found), speed.Gate({"float64": 0.0}, None))
+    costs = speed.costs("0", SPEC, catalogue.cell("lstm", 4), found, speed.product_peak(found, {"product 10": 2000}), speed.Gate({"float64": 0.0}, None))
     (held,) = costs.ratios
     assert (held.against, held.step.median, held.forward.median, held.seconds.median) == (LSTM, 2.0, 0.5, 3.0)
     assert (costs.step.median, costs.training_forward.median, costs.backward.median) == (1.5, 0.5, 1.0)
@@ -375,3 +377,27 @@ def test_what_stands_in_brackets_is_called_what_it_is(tmp_path, n, called):
     page = render(tmp_path)
     assert f"median [{called}] of n = {n} repeats" in (page.parent / "speed.html").read_text(encoding="utf-8")
     assert f"step, ms [{called}]" in (page.parent / "cell-gru.html").read_text(encoding="utf-8")
+
+
+def test_a_truncated_state_takes_no_product_on_the_way_back():
+    cell = catalogue.cell("lstm97", 4)
+    rows = [link.source for stage in cell.table for row in stage.rows for link in row.links if link.source != "b"]
+    assert set(rows) == {"x", *cell.truncated}
+    assert training_flops(cell, SPEC) == 2 * 2 * SPEC.length * SPEC.batch * cell.costs(SPEC.inputs)["multiply_adds"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_multiply_adds_are_counted_and_nothing_passes_them(dtype):
+    one, two = multiply_adds(dtype, 1), multiply_adds(dtype, 2)
+    if one is None:
+        pytest.skip("no C++ compiler here")
+    assert two[0] == 2 * one[0] > 1e8 / 3
+    assert one[1]() == two[1]()  # a sum that the chains come to, in whole numbers of rounds
+    assert multiply_adds(torch.float16, 1) is None
+
+
+def test_without_a_compiler_the_peak_is_that_of_products(monkeypatch):
+    monkeypatch.setattr("suite.engines.peak.compiler.library", lambda *_: (_ for _ in ()).throw(suite.Refused("none")))
+    assert set(peaks(SPEC)) == {"product 256", "product 512", "product 1024"}
+    monkeypatch.undo()
+    assert peaks(SPEC)["product 256"].operations == 2 * 256**3

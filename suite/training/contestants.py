@@ -11,6 +11,7 @@ from torch import Tensor
 
 from suite.cells import Cell
 from suite.engines import Engine, unroll
+from suite.engines.peak import multiply_adds
 from suite.engines.torch_nn import LAYERS, Layer, layer_of
 from suite.runs.spec import SpeedSpec
 from suite.training.masks import drawn
@@ -81,22 +82,32 @@ def called(layer: Layer) -> str:
     return f"torch.nn.{layer.module.__name__}{f'({layer.nonlinearity})' if layer.nonlinearity != 'tanh' else ''}"
 
 
-def products(spec: SpeedSpec) -> dict[int, Call]:
-    """A product of square matrices for each of a few sides; the fastest shows what the machine can do with these threads."""
+class Peak(NamedTuple):
+    """Something that does nothing but multiply and add: how many operations a call makes, two a multiply-add, and the call."""
+
+    operations: int
+    call: Call
+
+
+def peaks(spec: SpeedSpec) -> dict[str, Peak]:
+    """A product of square matrices for each of a few sides, and on a CPU multiply-adds in registers; the fastest is what the machine can do with these threads."""
     generator, device, dtype = torch.Generator().manual_seed(0), torch.device(spec.device), getattr(torch, spec.dtype)
     sides = SIZES[device.type] + ((LARGE,) if device.type == "cpu" and spec.threads > 4 else ())
-    made: dict[int, Call] = {}
+    made: dict[str, Peak] = {}
     for side in sides:
         a, b = (torch.randn(side, side, generator=generator).to(device, dtype) for _ in range(2))
-        made[side] = partial(torch.mm, a, b, out=torch.empty_like(a))
+        made[f"product {side}"] = Peak(2 * side**3, partial(torch.mm, a, b, out=torch.empty_like(a)))
+    if device.type == "cpu" and (found := multiply_adds(dtype, spec.threads)):
+        made["multiply-adds"] = Peak(2 * found[0], found[1])
     return made
 
 
 def training_flops(cell: Cell, spec: SpeedSpec) -> int:
     """Operations of the matrix products of a training step: forward, every weight's gradient, and what goes back to the states.
 
-    Two a multiply-add. x asks for no gradient, so its products count twice and all others three times.
+    Two a multiply-add. x asks for no gradient, and no gradient re-enters through a truncated state, so their products count twice and all others three times.
     """
-    from_x = sum(row.width * spec.inputs for stage in cell.table for row in stage.rows for link in row.links if link.source == "x")
-    others = cell.costs(spec.inputs)["multiply_adds"] - from_x
-    return 2 * spec.length * spec.batch * spec.replicas * (2 * from_x + 3 * others)
+    widths = {"x": spec.inputs} | {name: cell.state[name] for name in cell.truncated}
+    twice = sum(row.width * widths[link.source] for stage in cell.table for row in stage.rows for link in row.links if link.source in widths)
+    others = cell.costs(spec.inputs)["multiply_adds"] - twice
+    return 2 * spec.length * spec.batch * spec.replicas * (2 * twice + 3 * others)

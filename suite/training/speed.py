@@ -16,7 +16,7 @@ from suite.runs.run import Costs, Ratio, Timing
 from suite.runs.spec import SpeedSpec
 from suite.stats import median_interval
 from suite.training.agreement import TOLERANCE, difference
-from suite.training.contestants import Contestant, of_engine, of_torch, products, training_flops, yardsticks
+from suite.training.contestants import Contestant, of_engine, of_torch, peaks, training_flops, yardsticks
 from suite.training.measure import Part, in_parts, peak_bytes, ratio
 
 
@@ -59,9 +59,10 @@ def times(specs: Sequence[SpeedSpec]) -> list[Measured]:
                 admitted[str(number)] = contestant
     layers = yardsticks([cells[int(number)] for number in admitted])
     parts = laid_out(admitted | {name: of_torch(shape, layer) for name, layer in layers.items()} if admitted else {})
-    parts |= {f"product {side}": [lambda _, call=call: call()] for side, call in (products(shape) if admitted else {}).items()}  # type: ignore[misc]
+    most = peaks(shape) if admitted else {}
+    parts |= {name: [lambda _, call=each.call: call()] for name, each in most.items()}  # type: ignore[misc]
     found = in_parts(parts, shape.repeats, device)
-    peak = product_peak(found)
+    peak = product_peak(found, {name: each.operations for name, each in most.items()})
     return [Measured(costs(str(n), specs[n], cells[n], found, peak, gate), gate.barred) for n, gate in gates.items()]
 
 
@@ -103,9 +104,9 @@ def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[
     )
 
 
-def product_peak(found: Mapping[str, list[list[float]]]) -> Timing | None:
-    """Operations a second of the side whose product was fastest in the median."""
-    rates = [spread([2 * int(name.removeprefix("product ")) ** 3 / s for (s,) in values]) for name, values in found.items() if name.startswith("product ")]
+def product_peak(found: Mapping[str, list[list[float]]], operations: Mapping[str, int]) -> Timing | None:
+    """Operations a second of what was fastest in the median of all that only multiplies and adds."""
+    rates = [spread([count / s for (s,) in found[name]]) for name, count in operations.items()]
     return max(rates, key=lambda rate: rate.median, default=None)
 
 
