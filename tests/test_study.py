@@ -155,7 +155,7 @@ def test_who_comes_to_a_level_with_fewer_examples_needs_less_data(few, many, sai
 
 def test_one_cell_against_another_in_score_updates_and_time():
     found = pairs(0.0, 0.1)["gru or lstm?"]
-    assert found.sentences[0].startswith("Score on t: gru is better (gru less lstm: +")
+    assert found.sentences[0].startswith("Score on t: gru is better (gru minus lstm: +")
     assert "gru gets there sooner (gru 20 [20, 20], 8 of n = 8, lstm 40 [40, 40], 8 of n = 8)" in found.sentences[1]
 
 

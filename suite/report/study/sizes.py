@@ -39,7 +39,7 @@ def of(given: Asked, group: list[tuple[Any, TaskEntry]]) -> Section | None:
     found = {cell: needed({size: scores[cell] for size, scores in whole.items() if cell in scores}, goal, task.better, np.random.default_rng(0)) for cell in cells}
     said = [*(compared(cell, found[cell], baseline, found[baseline], goal, task) for cell in cells if cell != baseline), *said]
     rows = [row(size, cell, scores, baseline, task) for size, scores in whole.items() for cell in scores if cell != baseline and baseline in scores]
-    headings = ["training examples", "cell", f"its test {task.measure}", baseline, f"less {baseline}", "verdict at this size alone"]
+    headings = ["training examples", "cell", f"its test {task.measure}", baseline, f"minus {baseline}", "verdict at this size alone"]
     note = (
         f"Level: nine tenths of the way from chance ({shown(task.chance, task.measure)}) to the best mean with the most examples. Needed: the size at which a cell's mean reaches it, between two sizes on their logarithm; "
         f"brackets: 95 % of resampled seeds, given the rates that were chosen. Means with Student's intervals; differences with Welch's, {len(rows)} tests at p < 0.05 each, not corrected for one another. "
