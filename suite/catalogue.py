@@ -32,7 +32,7 @@ def cell(name: str, units: int, own: Mapping[str, Callable[[int], Cell]] | None 
     """
     from suite.cells import CELLS, Cell, dropout
 
-    name, given = (name, {}) if name in (own or {}) else names.parse_call(names.written(name, "cell"))
+    name, given = (name, {}) if names.written(name, "cell") in (own or {}) else names.parse_call(name)
     if "units" in given:
         raise ValueError(f"cell '{name}': its units are said apart from its name, not as an argument")
     dropped = {key: given.pop(key) for key in DROPOUT if key in given}
@@ -212,7 +212,7 @@ def unroll(
     from suite.engines import unroll as run
 
     checks.kinds(cell, params, x=x, state=state, mask=mask, noise=noise)
-    if x.is_floating_point() and not x.isfinite().all():
+    if x.is_floating_point() and x.itemsize > 1 and not x.isfinite().all():
         raise ValueError(f"x has {int((~x.isfinite()).sum())} values that are not finite, of {x.numel()}")
     return run(cell, params, x, state, engine=_engine_for(engine, cell, x), mask=mask, noise=noise)
 

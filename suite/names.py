@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+SHORT = 3  # letters from which a beginning tells
 
 
 def resolve(name: str, table: Mapping[str, T], what: str) -> T:
@@ -46,7 +47,7 @@ def unknown(name: str, known: Iterable[str], what: str) -> str:
 
 
 def near_miss(name: str, known: Iterable[str]) -> str | None:
-    """The known name that one may have meant: at most a third of its letters mistyped, or the name given is a whole part of it.
+    """The known name that one may have meant: at most a third of its letters mistyped, or one is a whole part or, from three letters, the beginning of the other.
 
     A name of two or three letters may have one mistake. Of names as near, the one with more in common; large and small letters are alike.
 
@@ -63,7 +64,12 @@ def near_miss(name: str, known: Iterable[str]) -> str | None:
     best = max(known, key=rank, default=None)
     if best is not None and rank(best)[0]:
         return best
-    return next((other for other in known if name.lower() in re.split(r"[-._:]", other.lower())), None)
+    given = name.lower()
+    parts = [part for part in re.split(r"[-._:]", given) if len(part) >= SHORT]
+    return next(
+        (other for other in known if given in re.split(r"[-._:]", other.lower()) or (len(given) >= SHORT and other.lower().startswith(given)) or other.lower() in parts),
+        None,
+    )
 
 
 def mistakes(given: str, meant: str) -> int:

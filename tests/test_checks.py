@@ -42,7 +42,12 @@ BOTH = {
     "what makes cells": ({"cell": CELLS["lstm"]}, "a cell is what suite.cell(name, units) makes, not a "),
     "no engine": ({"engine": None}, "engine must be a name, as a text, not None"),
     "an engine itself": ({"engine": ENGINES["scan"]}, "engine must be a name, as a text, not Engine(name='scan'"),
-    "an eighth": ({"params": {name: value.to(torch.float8_e5m2) for name, value in PARAMS.items()}, "x": X.to(torch.float8_e5m2)}, "x must be of a floating dtype of 16 bits or more, not torch.float8_e5m2"),
+    **{
+        f"an eighth, {eighth}": ({"params": {name: value.to(eighth) for name, value in PARAMS.items()}, "x": X.to(eighth)}, f"x must be of a floating dtype of 16 bits or more, not {eighth}")
+        for eighth in (torch.float8_e5m2, torch.float8_e4m3fn)
+    },
+    "weights by number": ({"params": {1: X}}, "params must be named by texts, not 1"),
+    "sparse": ({"x": X.to_sparse()}, "x must be dense, not torch.sparse_coo"),
 }
 
 
@@ -72,12 +77,6 @@ def test_a_stream_that_is_under_way_says_the_same_and_goes_on(engine, mistake):
     with pytest.raises(ValueError, match=r"^(x|state) "):
         stepping(**({"x": X[0], "state": state} | mistake))
     assert torch.equal(stepping(X[0], state)[0], y)
-
-
-def test_parameters_of_a_module_are_a_mapping_too():
-    module = torch.nn.ParameterDict({name.replace(".", "_"): value for name, value in PARAMS.items()})
-    with pytest.raises(ValueError, match="cell 'lstm' misses"):
-        run(params=module)
 
 
 def test_a_network_says_what_x_must_be():

@@ -142,7 +142,7 @@ def test_flashrnn_refuses_in_words(monkeypatch, package):
 
 
 def test_an_engine_without_doubles_is_held_to_the_reference_in_what_it_has(package, monkeypatch):
-    monkeypatch.setitem(ENGINES, "flashrnn", Engine("flashrnn", flashrnn.unroll, doubles=False))
+    monkeypatch.setitem(ENGINES, "flashrnn", Engine("flashrnn", flashrnn.unroll, lacks=flashrnn.lacks))
     spec = SpeedSpec(cell="gru", units=4, inputs=2, engine="flashrnn")
     gate = speed.barred(CELLS["gru"](4), ENGINES["flashrnn"], spec, CPU)
     assert gate.barred is None

@@ -19,12 +19,14 @@ from suite.launch import jobs
 from suite.launch.describe import describe_cell
 from suite.launch.local import Outcome
 from suite.launch.plan import TURNS, plan
+from suite.launch.standing import stands
 from suite.report.site import publish, render
 from suite.report.text import COLUMNS, brief, tables
 from suite.report.timings import LSTM, means, measured, table
 from suite.runs import Costs, Ratio, Run, SpeedSpec, Store, Timing, where
 from suite.runs.run import read
 from suite.runs.schema import FILE
+from suite.runs.store import one
 from suite.training import measure, preparing, speed
 from suite.training.contestants import of_engine, of_torch, peaks, training_flops, yardsticks
 
@@ -321,8 +323,8 @@ def test_numbers_have_three_digits():
 
 
 def shown(out):
-    """What a reader of a folder sees: its pages, the CSV, and what they are made from."""
-    return {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if (path.is_file() and path.suffix in (".html", ".csv", ".js")) or path.name == "catalogue.json"}
+    """What a reader of a folder sees: its pages, the CSV, and what they are made from. "Not run" may name what came since."""
+    return {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if ((path.is_file() and path.suffix in (".html", ".csv", ".js")) or path.name == "catalogue.json") and path.name != "not-run.html"}
 
 
 def spoken(*arguments):
@@ -355,6 +357,59 @@ def test_a_command_that_measures_nothing_leaves_the_page_and_the_csv_of_the_one_
     assert (len(said.splitlines()) == 1 and said.startswith("carrousel: unknown")) if wrong else f"nothing was measured, and the page in '{tmp_path}' stays" in said
     if not wrong:
         assert len(list((tmp_path / "runs").iterdir())) > len(records)
+
+
+def left_behind(tmp_path, monkeypatch):
+    """A folder with a page of gru, in which timing mgu on vendor is refused."""
+
+    def times(group, here, limits):
+        return [Run(id=spec.id, spec=spec, status="done", costs=known("gru", 3, 1.0).costs, where=here) for spec in group]
+
+    monkeypatch.setattr("suite.launch.run.timed", times)
+    asked = ("--shape", "3,2,2,4", "--threads", 1, "--repeats", 3, "--out", tmp_path)
+    assert spoken("--cell", "gru", "--engine", "hoisted", *asked) == 0
+    return shown(tmp_path), ("--cell", "mgu", *asked)
+
+
+def test_a_command_that_is_killed_leaves_the_catalogue_of_the_one_before(tmp_path, monkeypatch):
+    before, asked = left_behind(tmp_path, monkeypatch)
+
+    def killed(group, here, limits):
+        assert shown(tmp_path) == before  # what is found by who comes after
+        raise SystemExit(9)
+
+    monkeypatch.setattr("suite.launch.run.timed", killed)
+    assert spoken("--engine", "hoisted", *asked) == 9
+    assert shown(tmp_path) == before
+
+
+def test_the_page_stands_where_its_records_are_given_new_names(tmp_path, monkeypatch):
+    before, asked = left_behind(tmp_path, monkeypatch)
+    ((path, record),) = [(path, one(path)) for path in (tmp_path / "runs").iterdir()]
+    old = path.with_name(path.name.replace(record.id, "0123456789abcdef"))
+    monkeypatch.setattr(Store, "migrate", lambda store: {"0123456789abcdef": record.id} if old.exists() and old.rename(path) else {})
+    path.rename(old)
+    text = (tmp_path / "catalogue.json").read_text()
+    (tmp_path / "catalogue.json").write_text(text.replace(record.id, "0123456789abcdef"))
+    monkeypatch.setattr("suite.launch.standing.has_result", lambda path: path.exists())
+    assert spoken("--engine", "vendor", *asked) == 0
+    assert shown(tmp_path) == before
+
+
+def test_a_page_that_is_missing_is_drawn_where_it_stands(tmp_path, monkeypatch):
+    before, asked = left_behind(tmp_path, monkeypatch)
+    (tmp_path / "index.html").unlink()
+    assert spoken("--engine", "vendor", *asked) == 0
+    assert shown(tmp_path) == before
+
+
+def test_trials_are_no_page_that_is_kept(tmp_path, monkeypatch):
+    left_behind(tmp_path, monkeypatch)
+    command = json.loads((tmp_path / "catalogue.json").read_text())["command"]
+    assert stands(tmp_path, None)
+    assert stands(tmp_path, "another command")
+    assert not stands(tmp_path, command)
+    assert not stands(tmp_path / "nowhere", None)
 
 
 def test_where_nothing_was_measured_before_a_refusal_has_its_page(tmp_path):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from suite.cells.cell import Cell
-
-TABLES = (Mapping, nn.ParameterDict)
 
 
 def kinds(cell: Any, params: Any, **tensors: Any) -> None:
@@ -36,19 +35,28 @@ def table(what: str, given: Any, holds: str, name: str) -> None:
     """A mapping of names to tensors, or None where it may be left out."""
     if given is None and what != "params":
         return
-    if not isinstance(given, TABLES):
+    if not isinstance(given, Mapping):
         raise ValueError(f"{what} must be a mapping of the {holds} of cell '{name}' by name, not {said(given)}")
     for key, value in given.items():
-        if value is not None or what == "params":
+        if not isinstance(key, str):
+            raise ValueError(f"{what} must be named by texts, not {said(key)}")
+        if wrong(value) and (value is not None or what != "state"):
             tensor(f"{what}['{key}']", value)
 
 
+def wrong(given: Any) -> bool:
+    """Whether something is no tensor that holds values, all of them: looked at before a sentence is made, for this is asked at every call."""
+    return not isinstance(given, Tensor) or given.is_meta or given.layout is not torch.strided
+
+
 def tensor(what: str, given: Any) -> None:
-    """A tensor that holds values."""
+    """A tensor that holds values, all of them."""
     if not isinstance(given, Tensor):
         raise ValueError(f"{what} must be a torch tensor, not {said(given)}")
-    if given.device.type == "meta":
+    if given.is_meta:
         raise ValueError(f"{what} is on the device meta, where tensors hold no values")
+    if given.layout is not torch.strided:
+        raise ValueError(f"{what} must be dense, not {given.layout}")
 
 
 def said(thing: Any) -> str:

@@ -53,7 +53,6 @@ class Engine:
     by_width whether it may refuse a cell at one width and run the same equations at another
     rowwise  devices on which a sequence has the same bits in a batch of any size; elsewhere batches are filled up
     by_name  whether it takes many seconds to make a cell ready, and so is tried and timed only where it is named
-    doubles  whether it computes in float64
     lacks    (cell, dtype, device) -> a sentence for a dtype that it does not compute in there, or None
     """
 
@@ -66,7 +65,6 @@ class Engine:
     by_width: bool = False
     rowwise: tuple[str, ...] = ()
     by_name: bool = False
-    doubles: bool = True
     lacks: Callable[[Cell, torch.dtype, torch.device], str | None] = lambda cell, dtype, device: None
 
 

@@ -67,4 +67,4 @@ def unroll(cell: Cell, params: Params, xs: Tensor, state: State, mask: Tensor | 
     return found[0].permute(1, 2, 0, 3), ends
 
 
-ENGINE = Engine("flashrnn", unroll, refuses, instructions=lambda dtype, device: "", doubles=False, lacks=lacks)
+ENGINE = Engine("flashrnn", unroll, refuses, instructions=lambda dtype, device: "", lacks=lacks)

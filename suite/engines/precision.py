@@ -17,6 +17,7 @@ CUDA: Setting = (torch.backends.cudnn, torch.backends)  # of all libraries there
 MATMUL: Setting = (torch.backends.cuda.matmul, *CUDA)
 RNN: Setting = (torch.backends.cudnn.rnn, *CUDA)
 _setting = threading.Lock()
+_alike = threading.RLock()
 
 
 def products(dtype: torch.dtype, setting: Setting = MATMUL) -> str:
@@ -38,8 +39,14 @@ def of_rnn(dtype: torch.dtype, device: torch.device) -> str:
 def alike(precision: str = "ieee") -> Iterator[None]:
     """Everything that is compared multiplies float32 in one way: cuDNN's layers, which do it in TF32 by default, and all other products.
 
-    The settings are those of the process; what they said themselves is put back.
+    The settings are those of the process, so one thread at a time may ask for it; what they said themselves is put back. Meanwhile
+    PyTorch's older `cudnn.allow_tf32` and `cudnn.flags()` raise, for they see settings that they cannot tell.
     """
+    with _alike:
+        yield from _alike_now(precision)
+
+
+def _alike_now(precision: str) -> Iterator[None]:
     with _setting:
         before = own(CUDA)
         CUDA[0].fp32_precision = precision

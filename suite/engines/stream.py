@@ -96,6 +96,8 @@ class Stream:
 def width_of_x(cell: Cell, params: Params, inputs: int | None) -> int:
     """The width of x, from the weights that multiply it where it is not said."""
     weights = [f"{row.name}.{link.weight}" for stage in cell.table for row in stage.rows for link in row.links if link.source == "x"]
+    if inputs is not None and (not isinstance(inputs, int) or inputs < 1):
+        raise ValueError(f"inputs must be a whole number, 1 or more, not {inputs!r}")
     found = inputs or cell.takes or next((int(params[name].shape[-1]) for name in weights if name in params and params[name].ndim), None)
     if not found:
         raise ValueError(f"no weight of cell '{cell.name}' tells how wide x is: say inputs=")

@@ -35,6 +35,8 @@ def unroll(
             raise ValueError(f"'{name}' is no state of cell '{cell.name}'; its states are {', '.join(cell.state)}")
     if mask is not None and (mask.dtype != torch.bool or tuple(mask.shape) not in ((length, 1, batch), (length, replicas, batch))):
         raise ValueError(f"mask must be bool of shape ({length}, 1 or {replicas}, {batch}), not {mask.dtype} {tuple(mask.shape)}")
+    if mask is not None and mask.device != x.device:
+        raise ValueError(f"mask is on {mask.device}, x on {x.device}; they must agree")
     drawn = check_noise(cell, noise or {}, x, replicas)
     sentence = refusal(engine, cell, x.device, x.dtype)
     if sentence:

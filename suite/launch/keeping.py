@@ -19,34 +19,36 @@ from suite.launch.lookup import canonical, task_of
 from suite.launch.progress import Reporter
 from suite.report.catalogue import BASELINES
 from suite.runs import Run, SpeedSpec, Store, TrainSpec, Where
-from suite.runs.store import one, replace
+from suite.runs.store import CATALOGUE, has_result, replace
 
 
 @dataclass
 class Kept:
-    """What an experiment has come to so far: records on disk and in hand, baselines by task."""
+    """What an experiment has come to so far: records on disk and in hand, baselines by task; `begun` is called once, at the first result."""
 
     store: Store
     here: Where
     runs: list[Run]
     baselines: dict[str, Any]
+    begun: Callable[[], None] | None = None
 
     def record(self, runs: Iterable[Run]) -> list[Run]:
         """Write each at once; what is recorded again takes the place of what was."""
         ended = list(runs)
         for run in ended:
-            if run.done or not self._has_result(run):
+            if run.done or not has_result(self.store.folder / run.file):  # where the record of a failure would go
                 self.store.write(run)
         again = {run.id for run in ended}
         self.runs = [run for run in self.runs if run.id not in again] + ended
+        if self.measured and self.begun:
+            begun, self.begun = self.begun, None
+            begun()
         return ended
 
-    def _has_result(self, run: Run) -> bool:
-        """Whether a result stands where the record of a failure would go."""
-        try:
-            return one(self.store.folder / run.file).done
-        except (OSError, ValueError):
-            return False
+    @property
+    def measured(self) -> bool:
+        """Whether there is a result."""
+        return any(run.done for run in self.runs)
 
 
 @contextmanager
@@ -98,12 +100,16 @@ def cut_off(kept: Kept, under_way: Callable[[], Iterable[TrainSpec | SpeedSpec]]
 
 
 def write_catalogue(experiment: Experiment, command: str, cells: list[dict[str, Any]], tasks: Sequence[str], kept: Kept, out: Path, planned: Sequence[str] = ()) -> None:
-    """What the site needs beside the records, of which some may be `planned` yet; the baselines apart, for the next run."""
+    """What the site needs beside the records, of which some may be `planned` yet."""
     found = {text: kept.baselines.get(key_of(text), []) for text in tasks}
     described = describe.describe(experiment.name, experiment.question, command, cells, tasks, found)
     described["runs"] = sorted({*planned, *(run.file for run in kept.runs)})
     described |= {"conditions": conditions(experiment), **studied(experiment)}
-    replace(out / "catalogue.json", json.dumps(described, indent=1, allow_nan=False) + "\n")
+    replace(out / CATALOGUE, json.dumps(described, indent=1, allow_nan=False) + "\n")
+
+
+def write_baselines(kept: Kept, out: Path) -> None:
+    """The baselines by themselves, for the next run."""
     replace(out / "baselines.json", json.dumps(kept.baselines, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 

@@ -14,7 +14,7 @@ from suite.launch import describe
 from suite.launch.asking import asked, experiment_of
 from suite.launch.completion import stack
 from suite.launch.jobs import GRADIENTS, forget, timed, training
-from suite.launch.keeping import Kept, cut_off, keep, key_of, known_baselines, landing, line, write_catalogue
+from suite.launch.keeping import Kept, cut_off, keep, key_of, known_baselines, landing, line, write_baselines, write_catalogue
 from suite.launch.launchers import Launcher, Workplace, launcher
 from suite.launch.limits import USUAL, Limits, seconds
 from suite.launch.local import Job
@@ -24,7 +24,7 @@ from suite.launch.plan import Plan, plan, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.launch.searching import Carried, searched
 from suite.launch.shard import shard as shard_of
-from suite.launch.standing import standing
+from suite.launch.standing import renamed, stands
 from suite.launch.stopping import room, stoppable, sweep
 from suite.launch.supervise import attempts
 from suite.launch.worker import accelerator
@@ -113,7 +113,10 @@ def carry_out(
     place = place or launcher()
     with room(out), writable(out), stoppable():
         sweep(out)
-        for old, new in Store(out / "runs").migrate().items():
+        kept_page = stands(out, command if experiment.search else None)
+        migrated = Store(out / "runs").migrate()
+        renamed(out, migrated)
+        for old, new in migrated.items():
             kept_weights = out / "weights" / f"{old}.safetensors"
             if kept_weights.exists() and not kept_weights.with_stem(new).exists():
                 kept_weights.rename(kept_weights.with_stem(new))
@@ -126,27 +129,29 @@ def carry_out(
         if jobs or experiment.search is None:  # while its trials are looked up, nobody knows what a search will train
             forget(jobs, out)
         planned = [] if place.elsewhere else [f"{spec.id}-{here.machine}.json" for spec in chain(chain.from_iterable(todo.train), chain.from_iterable(todo.speed))]
-        with standing(out, lambda: any(run.done for run in kept.runs)) as stays:
-            if todo.missing or todo.found:
-                write_catalogue(experiment, command, cells, tasks, kept, out, planned)  # for those who watch, and in case it is cut off
-            alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
-            jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and key_of(text) not in kept.baselines]
-            timing = sum(map(timing_seconds, todo.speed))
-            guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
-            guessed = "" if place.elsewhere else f", {todo.about} {clock(guess)}"
-            print(f"{todo.missing} runs to do, {len(todo.found)} found{guessed}; writing to {out}", *todo.again, *todo.impossible, sep="\n", file=sys.stderr, flush=True)
-            with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
-                _train_all(jobs, place.pool(workers, _threads(todo), limits), kept, reporter, limits.retries)
-                if todo.speed and place.elsewhere:
-                    reporter.say("carrousel: timings are taken on this machine, not on the cluster")
-                for group in todo.speed:  # alone on the machine
-                    with cut_off(kept, partial(list, group)):
-                        ended = kept.record(timed(group, here, limits))
-                        reporter.finish(timing_seconds(group), list(map(line, ended)), sum(run.failed for run in ended))
-            if stays():
-                print(f"carrousel: nothing was measured, and the page in '{out}' stays that of what was measured before", file=sys.stderr, flush=True)
-                return Carried(out, kept.runs, out / "index.html")
-        write_catalogue(experiment, command, cells, tasks, kept, out)
+        kept.begun = partial(write_catalogue, experiment, command, cells, tasks, kept, out, planned)  # for those who watch, and in case it is cut off
+        if kept.measured or (not kept_page and (todo.missing or todo.found)):
+            kept.begun()
+            kept.begun = None
+        alive = {spec.task for spec in (*(group[0] for group in todo.train), *(run.spec for run in todo.found)) if isinstance(spec, TrainSpec)}
+        jobs += [Job("baselines", {"task": text}, text, label=f"{text} baselines") for text in tasks if canonical(text) in alive and key_of(text) not in kept.baselines]
+        timing = sum(map(timing_seconds, todo.speed))
+        guess = sum(job.weight for job in jobs) / (workers or cores()) + timing
+        guessed = "" if place.elsewhere else f", {todo.about} {clock(guess)}"
+        print(f"{todo.missing} runs to do, {len(todo.found)} found{guessed}; writing to {out}", *todo.again, *todo.impossible, sep="\n", file=sys.stderr, flush=True)
+        with Reporter(sum(job.weight for job in jobs) + timing, todo.missing) as reporter:
+            _train_all(jobs, place.pool(workers, _threads(todo), limits), kept, reporter, limits.retries)
+            if todo.speed and place.elsewhere:
+                reporter.say("carrousel: timings are taken on this machine, not on the cluster")
+            for group in todo.speed:  # alone on the machine
+                with cut_off(kept, partial(list, group)):
+                    ended = kept.record(timed(group, here, limits))
+                    reporter.finish(timing_seconds(group), list(map(line, ended)), sum(run.failed for run in ended))
+        write_baselines(kept, out)
+        if kept.measured or not kept_page:
+            write_catalogue(experiment, command, cells, tasks, kept, out)
+        else:
+            print(f"carrousel: nothing was measured, and the page in '{out}' stays that of what was measured before", file=sys.stderr, flush=True)
         from suite.report.site import render
 
         return Carried(out, kept.runs, render(out))

@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from suite.runs.store import one, replace
-
-CATALOGUE = "catalogue.json"
-
-
-@contextmanager
-def standing(out: Path, measured: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """Put the catalogue back, however this ends, where nothing was `measured` and it names a result; yields whether that is so."""
-    path = out / CATALOGUE
-    before = path.read_bytes() if path.exists() else b""
-
-    def stays() -> bool:
-        return not measured() and names_a_result(before, out / "runs")
-
-    try:
-        yield stays
-    finally:
-        if stays() and not (path.exists() and path.read_bytes() == before):
-            replace(path, before.decode())
+from suite.runs.store import CATALOGUE, has_result, replace
 
 
-def names_a_result(catalogue: bytes, runs: Path) -> bool:
-    """Whether one of the records of a catalogue, all of the folder where it names none, has a result."""
-    try:
-        named = json.loads(catalogue).get("runs")
-    except (ValueError, AttributeError):
+def stands(out: Path, search: str | None) -> bool:
+    """Whether the catalogue of a folder names a result: one of its records, all of the folder where it names none.
+
+    What the trials of a `search` gave is no page to be kept: it is that of the same command, of which more is to come.
+    """
+    found = _read(out)
+    if not found or (search is not None and found.get("command") == search):
         return False
-    return any(_done(path) for path in (map(runs.joinpath, named) if isinstance(named, list) else sorted(runs.glob("*.json"))))
+    named = found.get("runs")
+    return any(map(has_result, map((out / "runs").joinpath, named) if isinstance(named, list) else sorted((out / "runs").glob("*.json"))))
 
 
-def _done(path: Path) -> bool:
+def renamed(out: Path, ids: Mapping[str, str]) -> None:
+    """Let the catalogue call records by the names that they were given."""
+    found = _read(out)
+    if ids and isinstance(found.get("runs"), list):
+        found["runs"] = [next((name.replace(old, new, 1) for old, new in ids.items() if name.startswith(old)), name) for name in map(str, found["runs"])]
+        replace(out / CATALOGUE, json.dumps(found, indent=1, allow_nan=False) + "\n")
+
+
+def _read(out: Path) -> dict[str, Any]:
     try:
-        return one(path).done
+        found = json.loads((out / CATALOGUE).read_bytes())
     except (OSError, ValueError):
-        return False
+        return {}
+    return found if isinstance(found, dict) else {}

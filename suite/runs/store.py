@@ -15,6 +15,7 @@ from typing import NamedTuple
 from suite.runs.run import Run
 from suite.runs.run import named as named_run
 
+CATALOGUE = "catalogue.json"  # beside the records: what they are of
 LIMIT = 16 * 2**20  # a record is some kilobytes; what is larger is none
 
 
@@ -114,6 +115,14 @@ def uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def has_result(path: Path) -> bool:
+    """Whether a record with a result is there."""
+    try:
+        return one(path).done
+    except (OSError, ValueError):
+        return False
 
 
 def replace(path: Path, text: str) -> None:

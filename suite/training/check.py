@@ -10,6 +10,7 @@ from torch import Tensor
 
 from suite.cells import Cell, digest
 from suite.engines import ENGINES, Engine, unroll
+from suite.engines.engine import refusal
 from suite.findings import Finding, judged
 from suite.training.agreement import TOLERANCE, difference
 from suite.training.initial import bias_of
@@ -40,7 +41,7 @@ def drawn(cell: Cell, replicas: int = 2, scale: float = 0.5, length: int = LENGT
 
 def engines_of(cell: Cell) -> list[Engine]:
     """Engines that do not refuse the cell on the CPU, but for those that take long to make it ready."""
-    return [engine for engine in ENGINES.values() if not engine.by_name and engine.refuses(cell, CPU) is None]
+    return [engine for engine in ENGINES.values() if not engine.by_name and refusal(engine, cell, CPU, torch.float64) is None]
 
 
 def made(make: Callable[[int], Cell], widths: tuple[int, ...] = WIDTHS) -> Cell:
@@ -71,7 +72,7 @@ def agreement(make: Callable[[int], Cell]) -> str:
     for name, engine in ENGINES.items():
         if engine.by_name:
             continue
-        sentence = engine.refuses(cell, CPU)
+        sentence = refusal(engine, cell, CPU, torch.float64)
         if sentence:
             said.append(f"{name} refuses ({sentence})")
             continue

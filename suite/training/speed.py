@@ -114,7 +114,7 @@ def barred(cell: Cell, engine: Engine, spec: SpeedSpec, device: torch.device) ->
     """Whether a cell agrees with the reference on an engine, in float64 if it has that and in the dtype timed: only then is it timed."""
     found: dict[str, float] = {}
     timed = getattr(torch, spec.dtype)
-    for dtype in dict.fromkeys((torch.float64, timed) if engine.doubles else (timed,)):
+    for dtype in dict.fromkeys((timed,) if engine.lacks(cell, torch.float64, device) else (torch.float64, timed)):
         try:
             off = difference(cell, engine, spec.inputs, device, dtype)
         except Exception as error:  # whatever a contestant raises, the others are timed
