@@ -207,11 +207,11 @@ def test_a_yardstick_against_itself_has_the_ratio_one():
     values = [3.0, 1.0, 2.0]
     assert measure.ratio({LSTM: values}, LSTM, LSTM) == [1.0] * 3
     found = {f"{LSTM} step": [[1.0, 2.0]] * 3, f"{LSTM} forward": [[0.5]] * 3, "0 step": [[0.5, 1.0]] * 3, "0 forward": [[1.0]] * 3, "product 10": [[1e-3]] * 3}
-    costs = speed.costs("0", SPEC, catalogue.cell("lstm", 4), found, speed.product_peak(found, {"product 10": 2000}), speed.Gate({"float64": 0.0}, None))
+    costs = speed.costs("0", SPEC, catalogue.cell("lstm", 4), found, {"product 10": speed.spread([2e6]), "multiply-adds": speed.spread([3e6])}, speed.Gate({"float64": 0.0}, None))
     (held,) = costs.ratios
     assert (held.against, held.step.median, held.forward.median, held.seconds.median) == (LSTM, 2.0, 0.5, 3.0)
     assert (costs.step.median, costs.training_forward.median, costs.backward.median) == (1.5, 0.5, 1.0)
-    assert costs.product_peak.median == 2e6
+    assert (costs.product_peak.median, costs.arithmetic_peak.median) == (2e6, 3e6)
 
 
 @pytest.mark.parametrize("replicas", [1, 3])

@@ -16,7 +16,7 @@ COLUMNS = {  # heading -> name in `measured`, unit
     "inference, ms": ("forward_seconds", 1e3),
     "10³ seq. steps/s": ("sequence_steps_per_second", 1e-3),
     "GFLOP/s": ("flops_per_second", 1e-9),
-    "% of peak": ("share_of_product_peak", 1e2),
+    "% of peak": ("share_of_peak", 1e2),
     "memory, MiB": ("peak_bytes", 2**-20),
     "compile, s": ("compile_seconds", 1.0),
     "warm, s": ("warm_start_seconds", 1.0),

@@ -61,7 +61,8 @@ class Costs(Frozen):
 
     A timing: `step` is a training step, `training_forward` and `backward` its parts, `forward` a pass that keeps nothing
     for a gradient. `training_flops` are the operations of a step's matrix products, `product_peak` the most of them a
-    second that products of square matrices, or on a CPU multiply-adds in registers, got in the same process. `compile` and `warm` are seconds until an engine's
+    second that a product of square matrices got in the same process, `arithmetic_peak` what multiply-adds in registers
+    got there, which nothing can pass (on a CPU with a compiler). `compile` and `warm` are seconds until an engine's
     code stands ready, without and with its cache. `difference` is the proof of agreement: dtype -> the largest relative
     difference from the reference, found in the timing process itself before it timed. `instructions` names those that
     multiplied bfloat16 (`amx-bf16`, `avx512-bf16`, or `none` where it was done in float32), and on CUDA says how float32
@@ -79,6 +80,7 @@ class Costs(Frozen):
     backward: Timing | None = None
     training_flops: Count | None = None
     product_peak: Timing | None = None
+    arithmetic_peak: Timing | None = None
     ratios: tuple[Ratio, ...] = ()
     compile: Timing | None = None
     warm: Timing | None = None

@@ -16,7 +16,7 @@ from suite.runs.run import Costs, Ratio, Timing
 from suite.runs.spec import SpeedSpec
 from suite.stats import median_interval
 from suite.training.agreement import TOLERANCE, difference
-from suite.training.contestants import Contestant, of_engine, of_torch, peaks, training_flops, yardsticks
+from suite.training.contestants import ARITHMETIC, Contestant, of_engine, of_torch, peaks, training_flops, yardsticks
 from suite.training.measure import Part, in_parts, peak_bytes, ratio
 
 
@@ -62,8 +62,8 @@ def times(specs: Sequence[SpeedSpec]) -> list[Measured]:
     most = peaks(shape) if admitted else {}
     parts |= {name: [lambda _, call=each.call: call()] for name, each in most.items()}  # type: ignore[misc]
     found = in_parts(parts, shape.repeats, device)
-    peak = product_peak(found, {name: each.operations for name, each in most.items()})
-    return [Measured(costs(str(n), specs[n], cells[n], found, peak, gate), gate.barred) for n, gate in gates.items()]
+    rates = {name: spread([each.operations / s for (s,) in found[name]]) for name, each in most.items()}
+    return [Measured(costs(str(n), specs[n], cells[n], found, rates, gate), gate.barred) for n, gate in gates.items()]
 
 
 def laid_out(contestants: Mapping[str, Contestant]) -> dict[str, Sequence[Part]]:
@@ -75,7 +75,7 @@ def laid_out(contestants: Mapping[str, Contestant]) -> dict[str, Sequence[Part]]
     return made
 
 
-def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[float]]], peak: Timing | None, gate: Gate) -> Costs:
+def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[float]]], rates: Mapping[str, Timing], gate: Gate) -> Costs:
     """What was measured of a contestant; of one that was left out, the differences alone."""
     if gate.barred:
         return Costs(difference=gate.difference)
@@ -97,17 +97,12 @@ def costs(name: str, spec: SpeedSpec, cell: Cell, found: Mapping[str, list[list[
         training_forward=spread([forward for forward, _ in found[f"{name} step"]]),
         backward=spread([backward for _, backward in found[f"{name} step"]]),
         training_flops=training_flops(cell, spec),
-        product_peak=peak,
+        product_peak=max((rate for name, rate in rates.items() if name != ARITHMETIC), key=lambda rate: rate.median, default=None),
+        arithmetic_peak=rates.get(ARITHMETIC),
         ratios=tuple(ratios),
         difference=gate.difference,
         instructions=catalogue.engine(spec.engine).instructions(dtype, device),
     )
-
-
-def product_peak(found: Mapping[str, list[list[float]]], operations: Mapping[str, int]) -> Timing | None:
-    """Operations a second of what was fastest in the median of all that only multiplies and adds."""
-    rates = [spread([count / s for (s,) in found[name]]) for name, count in operations.items()]
-    return max(rates, key=lambda rate: rate.median, default=None)
 
 
 def barred(cell: Cell, engine: Engine, spec: SpeedSpec, device: torch.device) -> Gate:
