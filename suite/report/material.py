@@ -109,6 +109,7 @@ def runs_link(**wanted: str) -> str:
 
 def material(found: Found, told: Callable[[str], None] = lambda _: None) -> Material:
     """Everything at hand: runs told apart, cells in the catalogue's order, one look for all pages."""
+    found = found._replace(runs=sorted(found.runs, key=lambda run: (run.spec.kind, getattr(run.spec, "task", ""), run.spec.cell, getattr(run.spec, "seed", 0), run.file)))  # whatever order they came in
     runs = apart(found.runs, found.catalogue.drawn)
     base = {run.spec.cell: own.spec.cell for run, own in zip(runs, found.runs, strict=True)}
     ran = set(base)

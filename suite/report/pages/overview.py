@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from suite.report import accuracy, critical_difference
-from suite.report.costs import COSTS
+from suite.report.costs import offered
 from suite.report.exhibit import Drawing, Entry, Page, Table, entries
 from suite.report.material import Material
 from suite.report.pages.charts import chart, looks
@@ -55,7 +55,7 @@ def pages(material: Material) -> list[Page]:
         "solved": solved,
         "studied": studied,
         "timing": timing,
-        "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
+        "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in offered(material.runs)]},
         "numbers": _numbers(material),
     }
     given["contents"] = [(anchor, title) for anchor, title, key in CONTENTS if given[key]]

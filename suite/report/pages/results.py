@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from suite.report.costs import COSTS, Priced, priced
+from suite.report.costs import Priced, offered, priced
 from suite.report.exhibit import Entry, Table
 from suite.report.material import Material, runs_link
 from suite.report.style import shown, spread
@@ -55,15 +55,15 @@ def _baseline(s: Summary) -> Entry:
 
 def cost_table(material: Material, summaries: Sequence[Summary], name: str = "costs") -> Table:
     """Score and every cost, a row a task and cell; of one task a row a cell."""
-    several = len(summaries) > 1
-    headings = [*(["task"] if several else []), "cell", "test score", "interval and n", *(f"{cost.label}{f', {cost.unit}' if cost.unit else ''}" for cost in COSTS)]
+    several, counted = len(summaries) > 1, offered(material.runs)
+    headings = [*(["task"] if several else []), "cell", "test score", "interval and n", *(f"{cost.label}{f', {cost.unit}' if cost.unit else ''}" for cost in counted)]
     rows = []
     for s in summaries:
         for p in material.once(("priced", s.name), lambda s=s: priced(s, material.trained(s.name))):  # type: ignore[misc]
             mean = sum(p.score.values) / len(p.score.values)
             interval = f"{spread(p.score.interval.low, p.score.interval.high, s.measure)}, n = {p.score.interval.n}" if p.score.interval else "n = 1, no spread"
             score = Entry(shown(mean, s.measure), href=runs_link(task=s.name, cell=p.score.cell), sort=mean)
-            rows.append([*([material.task_entry(s.name)] if several else []), material.cell_entry(p.score.cell), score, Entry(interval), *map(_count, (p.parameters, p.multiply_adds, p.state_bytes)), _time(p)])
+            rows.append([*([material.task_entry(s.name)] if several else []), material.cell_entry(p.score.cell), score, Entry(interval), *(_time(p) if cost.name == "time" else _count(p.cost(cost.name)) for cost in counted)])
     title = "Scores and costs" if several else f"Scores and costs on {summaries[0].label}" if summaries else "Scores and costs"
     return Table(name, title, headings, rows, filters=("task", "cell") if several else ())
 

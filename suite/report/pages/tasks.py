@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.report import accuracy, example, learning, lengths, reached
-from suite.report.costs import COSTS
+from suite.report.costs import offered
 from suite.report.exhibit import Drawing, Entry, Page, Table, entries
 from suite.report.material import Material, task_file
 from suite.report.pages.charts import chart, looks
@@ -62,7 +62,7 @@ def _page(material: Material, number: int) -> Page:
         "pairs": pairs,
         "costs": costs if costs.rows else None,
         "settings": settings(runs, s.name),
-        "charts": {"panels": {"accuracy": panel} if panel else {}, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
+        "charts": {"panels": {"accuracy": panel} if panel else {}, "looks": looks(material), "costs": [cost._asdict() for cost in offered(material.runs)]},
     }
     shows = [scores, *given["drawings"], *times, *lengthened, *(d.data for d in (*times, *lengthened)), baselines, published, pairs, given["costs"]]
     scripts = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"] if panel else []

@@ -1,0 +1,88 @@
+"""Every number that the pages print follows from its records: shares of time, intervals around their means, means of what is alike."""
+
+import json
+import random
+
+import pytest
+
+from suite.report.catalogue import BaselineEntry, Catalogue, TaskEntry
+from suite.report.costs import COSTS, offered, priced
+from suite.report.material import Found, material
+from suite.report.site import Options, render
+from suite.report.summary import summaries
+from suite.runs import Costs, Run, Score, SpeedSpec, Timing, TrainSpec, where
+from suite.runs.run import Point, Ratio
+
+HERE = where()
+
+
+def task(name="t", **changed):
+    return TaskEntry(**({"name": name, "label": name, "about": "?", "measure": "accuracy", "better": "higher", "chance": 0.5, "solved": 0.9, "baselines": [BaselineEntry(name="bag", score=0.6, deviation=0.49, n=1000)]} | changed))
+
+
+def run(cell, seed, test=0.8, name="t", steps=100, seconds=None, replicas=1, machine="a", status="done", parameters=100, validation=None, **settings):
+    spec = TrainSpec(task=name, cell=cell, seed=seed, **settings)
+    curve = tuple(Point(step=step, loss=1.0, validation_loss=1.0, validation=test if test is not None else 0.0) for step in sorted({max(1, steps // 2), steps}))
+    score = None if test is None else Score(best_step=steps, validation=test if validation is None else validation, test=test)
+    return Run(id=spec.id, spec=spec, status=status, score=score, curve=curve, costs=Costs(parameters=parameters, seconds=seconds), where=HERE.model_copy(update={"machine": machine, "replicas": replicas}))
+
+
+def timed(cell, length=10, ratio=2.0, machine="a", engine="scan"):
+    spec = SpeedSpec(cell=cell, engine=engine, length=length)
+    step = Timing(median=0.01, low=0.009, high=0.011, n=7)
+    times = Timing(median=ratio, low=ratio, high=ratio, n=7)
+    costs = Costs(parameters=100, step=step, ratios=(Ratio(against="torch.nn.LSTM", step=times, forward=times, seconds=step),), difference={"float64": 1e-12})
+    return Run(id=spec.id, spec=spec, status="done", costs=costs, where=HERE.model_copy(update={"machine": machine}))
+
+
+def made(runs, tasks=(), **catalogue):
+    described = Catalogue(experiment="e", question="?", command="c", cells=[], tasks=list(tasks) or [task()], **catalogue)
+    return material(Found(described, runs))
+
+
+def site(folder, runs, tasks=(), **catalogue):
+    """The pages of some records, by file."""
+    folder.mkdir(exist_ok=True)
+    (folder / "records.jsonl").write_text("".join(" ".join(each.text().split()) + "\n" for each in runs))  # in this order
+    described = {"experiment": "e", "question": "?", "command": "c", "cells": [], "tasks": [each.model_dump() for each in tasks or [task()]]}
+    (folder / "catalogue.json").write_text(json.dumps(described | catalogue))
+    render(folder, Options(assets="../assets"))
+    return {str(path.relative_to(folder)): path.read_text() for pattern in ("*.html", "data/*.js") for path in sorted(folder.glob(pattern))}
+
+
+def price(runs, cell):
+    (summary,) = summaries(runs, [task()], list(dict.fromkeys(each.spec.cell for each in runs)))
+    return next(each for each in priced(summary, runs) if each.score.cell == cell)
+
+
+def test_wall_time_of_an_update_is_that_of_the_group_over_all_updates_that_its_runs_made():
+    runs = [run("gru", seed, steps=steps, seconds=6.0, replicas=3, until_solved=True) for seed, steps in enumerate((1, 50, 549))]
+    assert price(runs, "gru").time == pytest.approx(10.0)  # 6 s over 600 updates
+    assert price(runs[::-1], "gru") == price(runs, "gru")
+    whole = [run("gru", seed, steps=200, seconds=6.0, replicas=3) for seed in range(3)]
+    assert price(whole, "gru").time == pytest.approx(10.0)
+
+
+def test_a_group_of_which_a_run_is_missing_or_broke_off_has_no_time_of_an_update():
+    runs = [run("gru", seed, seconds=6.0, replicas=3) for seed in range(3)]
+    assert price(runs[:2], "gru").time is None
+    assert price([*runs[:2], runs[2].model_copy(update={"status": "diverged at step 90"})], "gru").time is None
+
+
+def test_networks_that_trained_in_one_group_share_its_time():
+    runs = [run(cell, seed, seconds=6.0, replicas=4) for cell in ("gru", "lstm") for seed in range(2)]
+    assert (price(runs, "gru").time, price(runs, "gru").timed) == (pytest.approx(15.0), 1)
+
+
+def test_the_order_of_records_changes_no_page(tmp_path):
+    runs = [run(cell, seed, test=0.6 + 0.003 * seed, steps=7 * seed + k, seconds=5.0 + k, replicas=5, until_solved=True, parameters=100 + seed) for k, cell in enumerate(("b", "a", "c"), start=1) for seed in range(5)]
+    first = site(tmp_path / "a", runs)
+    random.Random(1).shuffle(runs)
+    assert site(tmp_path / "b", runs) == first
+
+
+def test_wall_time_of_training_is_no_cost_where_cells_were_timed():
+    trained = [run("gru", seed) for seed in range(2)]
+    assert offered(made(trained).runs) == COSTS
+    assert [cost.name for cost in offered(made([*trained, timed("gru")]).runs)] == ["parameters", "multiply_adds", "state_bytes"]
+    assert "evaluation included" in COSTS[-1].label
