@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from suite.report import accuracy
 from suite.report.catalogue import BaselineEntry, Catalogue, TaskEntry
 from suite.report.costs import COSTS, offered, priced
 from suite.report.material import Found, material
@@ -86,3 +87,40 @@ def test_wall_time_of_training_is_no_cost_where_cells_were_timed():
     assert offered(made(trained).runs) == COSTS
     assert [cost.name for cost in offered(made([*trained, timed("gru")]).runs)] == ["parameters", "multiply_adds", "state_bytes"]
     assert "evaluation included" in COSTS[-1].label
+
+
+def trials(cell, sizes, level=0.7):
+    """Trials of a random search: another size and rate each."""
+    return [run(cell, seed, test=level + 0.001 * units, parameters=10 * units, units=units) for seed, units in enumerate(sizes)]
+
+
+SEARCHED = {"drawn": ["units"], "searched": {"units": {"kind": "choice", "values": [10, 90]}}}
+
+
+def test_no_mean_is_taken_over_trials_of_different_networks(tmp_path):
+    runs = [*trials("gru", (10, 40, 90)), *trials("lstm", (20, 50, 80), level=0.6)]
+    found = made(runs, **SEARCHED)
+    (summary,) = found.summaries
+    assert summary.searched
+    assert (summary.best, summary.winners, summary.tied, {score.parameters for score in summary.scores}) == (None, [], [], {None})
+    assert priced(summary, runs) == []
+    pages = site(tmp_path, runs, **SEARCHED)
+    (own,) = (text for name, text in pages.items() if name.startswith("task-"))
+    assert "71.0 to 79.0 %" in own
+    assert "range of 3 trials" in own
+    for name in ("index.html", "tasks.html", next(name for name in pages if name.startswith("task-"))):
+        for claim in ("Best mean:", "tied", "further seeds", "Scores and costs<", "Every two cells<", "Time to accuracy<"):
+            assert claim not in pages[name], (name, claim)
+
+
+def test_every_trial_is_drawn_at_its_own_size():
+    found = made(trials("gru", (10, 40, 90)), **SEARCHED)
+    drawn = accuracy.draw(found.summaries[0], found.look, "a0", found.runs)
+    (axes,) = drawn.figure.axes
+    assert sorted(x for collection in axes.collections for x, _ in collection.get_offsets()) == [100, 400, 900]
+
+
+def test_what_is_not_random_on_a_merged_site_keeps_its_means():
+    runs = [*trials("gru", (10, 40, 90)), *(run("gru", seed, name="u") for seed in range(2))]
+    found = made(runs, [task(), task("u")], drawn=["units"])
+    assert [summary.searched for summary in found.summaries] == [True, False]

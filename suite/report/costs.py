@@ -55,11 +55,11 @@ def offered(runs: Sequence[Run]) -> tuple[Cost, ...]:
 
 
 def priced(summary: Summary, runs: Sequence[Run]) -> list[Priced]:
-    """Every cell of a task that has a score, in the summary's order. `runs` are all of the task: those that trained together share a time."""
+    """Every cell of a task that has a score, in the summary's order; none where settings are random from run to run. `runs` are all of the task: those that trained together share a time."""
     made, took = [], times(runs)
     for score in summary.scores:
         mine = [run for run in runs if isinstance(run.spec, TrainSpec) and run.spec.task == summary.name and run.spec.cell == score.cell and run.score is not None]
-        if not score.values or not mine:
+        if not score.values or not mine or summary.searched:
             continue
         parameters, adds, state = (next((value for run in mine if (value := getattr(run.costs, name))), None) for name in ("parameters", "multiply_adds", "state_bytes"))
         own = sorted(took[group] for group in {together(run) for run in mine} if group in took)

@@ -21,7 +21,8 @@ def draw(summary: Summary, runs: Sequence[Run], look: Look, name: str) -> str:
     shown = [cell for cell in look.cells if cell in set(table["cell"])]  # whatever order the records came in
     common = {"data": table, "x": "step", "y": "validation", "hue": "cell", "hue_order": shown, "palette": look.colours, "ax": axes, "legend": False}
     sns.lineplot(**common, units="id", estimator=None, linewidth=0.8, alpha=0.65)
-    sns.lineplot(**common, errorbar=None, linewidth=2)
+    if not summary.searched:
+        sns.lineplot(**common, errorbar=None, linewidth=2)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     if summary.task.share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))

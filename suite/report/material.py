@@ -116,7 +116,7 @@ def material(found: Found, told: Callable[[str], None] = lambda _: None) -> Mate
     cells = list(dict.fromkeys([*(entry.name for entry in found.catalogue.cells if entry.name in ran), *(run.spec.cell for run in runs)]))  # a layer above is no contestant
     others = [name for name in dict.fromkeys([*(entry.name for entry in found.catalogue.cells), *base.values()]) if name not in ran]
     look = Look([*cells, *others], sorted({run.spec.engine for run in runs if isinstance(run.spec, SpeedSpec)}))
-    return Material(found, runs, cells, base, look, summaries(runs, found.catalogue.tasks, cells), told)
+    return Material(found, runs, cells, base, look, summaries(runs, found.catalogue.tasks, cells, found.catalogue.drawn), told)
 
 
 def not_run(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ class Summary:
     scores: tuple[CellScore, ...]
     baselines: tuple[tuple[str, Interval], ...]
     at_once: tuple[tuple[str, Interval], ...] = ()
+    searched: bool = False  # settings are random from run to run: no mean over them says anything of a cell
 
     @property
     def name(self) -> str:
@@ -107,6 +108,8 @@ class Summary:
     @property
     def verdict(self) -> list[str]:
         """The task's result in one or two sentences."""
+        if self.searched:
+            return ["Settings are random from run to run: the runs are trials of different networks, over which no mean is taken.", *self.orderless, *self.laid_out]
         best, told = self.best, [*self.partial, *self.orderless, *self.laid_out]
         if best is None or best.interval is None:
             single = [s for s in self.scores if s.values]
@@ -169,21 +172,36 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
-def summaries(runs: Sequence[Run], tasks: Sequence[TaskEntry], cells: Sequence[str]) -> list[Summary]:
-    """One summary a task, in the order of the catalogue."""
+def at_random(runs: Sequence[Run], drawn: Sequence[str]) -> bool:
+    """Whether runs of one cell differ in a setting that was drawn at random."""
+    cells: dict[str, set[str]] = {}
+    for run in runs:
+        cells.setdefault(run.spec.cell, set()).add(str([_setting(run.spec, path) for path in drawn]))
+    return any(len(settings) > 1 for settings in cells.values())
+
+
+def _setting(spec: object, path: str) -> object:
+    name, _, rest = path.partition(".")
+    value: object = getattr(spec, name, None)
+    return _setting(value, rest) if rest else value
+
+
+def summaries(runs: Sequence[Run], tasks: Sequence[TaskEntry], cells: Sequence[str], drawn: Sequence[str] = ()) -> list[Summary]:
+    """One summary a task, in the order of the catalogue; `drawn` are the settings that may be random from run to run."""
     made = []
     for task in tasks:
         scores = []
+        searched = at_random([r for r in runs if r.spec.kind == "train" and r.spec.task == task.name], drawn)
         for cell in cells:
             mine = [r for r in runs if r.spec.kind == "train" and r.spec.task == task.name and r.spec.cell == cell]
             if not mine:
                 continue
             values = tuple(r.score.test for r in mine if r.score is not None and r.score.test is not None)
             other = tuple(r.status for r in mine if r.score is None or r.score.test is None)
-            parameters = next((r.costs.parameters for r in mine if r.costs.parameters), None)
-            scores.append(CellScore(cell, values, parameters, clipped(mean_interval(values), task), other))
+            parameters = None if searched else next((r.costs.parameters for r in mine if r.costs.parameters), None)
+            scores.append(CellScore(cell, values, parameters, None if searched else clipped(mean_interval(values), task), other))
         lines, at_once = (tuple((b.name, baseline_interval(b, task.measure)) for b in task.baselines if b.whole is whole) for whole in (False, True))
-        made.append(Summary(task, tuple(scores), lines, at_once))
+        made.append(Summary(task, tuple(scores), lines, at_once, searched))
     return made
 
 

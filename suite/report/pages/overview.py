@@ -36,22 +36,23 @@ LONG = 44  # characters from which a text in a table may be broken
 
 def pages(material: Material) -> list[Page]:
     """One page, `index.html`."""
-    searched = bool(material.catalogue.searched)  # a mean over random settings, and the size of one of them, say nothing of a cell
-    drawings = [] if searched else [_accuracy(material, number) for number, _ in enumerate(material.summaries)]
+    averaged = [s for s in material.summaries if not s.searched]  # a mean over random settings, and the size of one of them, say nothing of a cell
+    drawings = [_accuracy(material, number) for number, s in enumerate(material.summaries) if s in averaged]
     shown = [drawing for drawing in drawings if drawing.svg]
     ranked = _ranked(material)
-    results = result_table(material) if material.summaries else None
     costs = cost_table(material, material.summaries)
     solved = _solved(material)
     studied = [_section(number, section) for number, section in enumerate(_study(material))]
+    results = result_table(material) if averaged or (material.summaries and not studied) else None  # the study has a table of its own
     timing = speed_means(material)
-    panels = {drawing.chart: panel for summary, drawing in zip(material.summaries, drawings, strict=not searched) if (panel := chart(material, summary))}
+    panels = {drawing.chart: panel for summary, drawing in zip(averaged, drawings, strict=True) if (panel := chart(material, summary))}
     given = {
         "results": results,
-        "verdicts": [] if searched else [(material.task_entry(s.name), " ".join(s.verdict)) for s in material.summaries],
+        "averaged": bool(averaged),
+        "verdicts": [(material.task_entry(s.name), " ".join(s.verdict)) for s in averaged],
         "drawings": shown,
         "ranked": ranked,
-        "costs": costs if costs.rows and not searched else None,
+        "costs": costs if costs.rows else None,
         "solved": solved,
         "studied": studied,
         "timing": timing,
@@ -98,7 +99,7 @@ def ranks(material: Material) -> Ranking | None:
     rows = []
     for s in material.summaries:
         whole = {score.cell: float(np.mean(score.values)) for score in s.scores if score.values and not score.other}
-        if set(whole) == set(material.cells) and s.task.solved != s.task.chance:
+        if not s.searched and set(whole) == set(material.cells) and s.task.solved != s.task.chance:
             rows.append([(whole[cell] - s.task.chance) / (s.task.solved - s.task.chance) for cell in material.cells])
     if len(rows) < 2 or len(material.cells) < 2:
         return None

@@ -34,6 +34,8 @@ def result(s: Summary, score: CellScore | None) -> Entry:
         return Entry("–", ("not part of it",), css="none")
     link = runs_link(task=s.name, cell=score.cell)
     failed = (f"{len(score.other)} without a score",) if score.other and score.values else ()
+    if s.searched and score.values:
+        return Entry(spread(min(score.values), max(score.values), s.measure), (f"range of {len(score.values)} trials", *failed), link, min(score.values))
     if score.interval:
         ties = ["tied"] if score.cell in s.tied else []
         said = ", ".join([spread(score.interval.low, score.interval.high, s.measure), f"n = {score.interval.n}", *ties, *(["solved"] if s.solved(score) else [])])

@@ -39,9 +39,9 @@ def _page(material: Material, number: int) -> Page:
     drawings = _drawings(material, s, number)
     runs = material.trained(s.name)
     level, said = reached.goal(s, runs)
-    waited = reached.reached(s, runs, level)
+    waited = [] if s.searched else reached.reached(s, runs, level)
     times = _times(material, s, waited, said, number)
-    sweep = lengths.sweep(s, material.summaries)
+    sweep = None if s.searched else lengths.sweep(s, [other for other in material.summaries if not other.searched])
     lengthened = material.once(("sweep", sweep.argument, *(other.name for _, other in sweep.tasks)), lambda: _lengthened(material, sweep, number)) if sweep else []
     panel = chart(material, s)
     costs = cost_table(material, [s])
@@ -96,8 +96,8 @@ def _drawings(material: Material, s: Summary, number: int) -> list[Drawing]:
     points = Table("curves-data", f"Learning curves on {s.label}", ["cell", "seed", "step", "loss", "validation"], [entries(*row) for row in found[["cell", "seed", "step", "loss", "validation"]].itertuples(index=False)])
     return [
         Drawing("example", f"One example of {s.label}", example.draw(s.task, f"e{number}"), None, example.answer(s.task), css="wide"),
-        Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name))), data, chart="accuracy"),
-        Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a thin line a run, a thick one the mean of a cell's runs."),
+        Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name))), data if data.rows else None, chart="accuracy"),
+        Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a line a run." if s.searched else "Score on the validation split over updates: a thin line a run, a thick one the mean of a cell's runs."),
     ]
 
 
@@ -133,7 +133,7 @@ def _published(s: Summary) -> Table | None:
 def _pairs(s: Summary) -> Table | None:
     """Every two cells by Welch's test with Holm's correction."""
     able = {score.cell: score.values for score in s.scores if len(score.values) > 1 and not score.other}
-    if len(able) < 2:
+    if len(able) < 2 or s.searched:
         return None
     rows = [
         [Entry(v.a, css="name"), Entry(v.b, css="name"), Entry(v.better or "tied", css="name"), Entry(f"{v.difference.center:.3g} [{v.difference.low:.3g}, {v.difference.high:.3g}]", sort=v.difference.center), Entry(f"{v.difference.n}"), Entry(f"{v.p:.2g}", sort=v.p), Entry("–" if v.more is None else f"{v.more:,}", sort=v.more or 0)]
