@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from suite.report import accuracy
+from suite.report import accuracy, learning
 from suite.report.catalogue import BaselineEntry, Catalogue, TaskEntry
 from suite.report.costs import COSTS, offered, priced
 from suite.report.material import Found, material
@@ -124,3 +124,32 @@ def test_what_is_not_random_on_a_merged_site_keeps_its_means():
     runs = [*trials("gru", (10, 40, 90)), *(run("gru", seed, name="u") for seed in range(2))]
     found = made(runs, [task(), task("u")], drawn=["units"])
     assert [summary.searched for summary in found.summaries] == [True, False]
+
+
+def swept(cells, lengths=(10, 20, 40)):
+    """Runs of a sweep: each cell at the lengths that it was asked, solved or not."""
+    tasks = [task(f"adding(length={length})") for length in lengths]
+    return [run(cell, seed, test=0.95 if solved else 0.6, name=f"adding(length={length})") for cell, found in cells.items() for length, solved in zip(lengths, found, strict=False) for seed in range(3)], tasks
+
+
+def test_a_critical_length_is_the_same_on_the_tasks_page_as_in_the_study(tmp_path):
+    runs, tasks = swept({"rnn": (True, False), "gru": (True, True, True)})
+    pages = site(tmp_path, runs, tasks, study={"difficulty": "length"})
+    study = pages["index.html"]
+    own = next(text for name, text in pages.items() if name.startswith("task-"))
+    for said in ("10 [10, 10], n = 3", "40 or more [40, 40 or more], n = 3"):
+        assert said in study
+        assert said in own
+
+
+def test_the_thick_line_of_learning_curves_goes_as_far_as_all_runs(tmp_path):
+    runs = [run("gru", seed, test=0.5 + 0.1 * seed, steps=100 * (1 + seed)) for seed in range(3)]
+    steps = [(10, 100), (10, 100, 200), (10, 100, 200, 300)]
+    runs = [each.model_copy(update={"curve": tuple(Point(step=step, loss=1.0, validation_loss=1.0, validation=0.1 * step + k) for step in at)}) for k, (each, at) in enumerate(zip(runs, steps, strict=True))]
+    found = made(runs)
+    drawn = learning.draw(found.summaries[0], runs, found.look, "l0")
+    (axes,) = drawn.figure.axes
+    (thick,) = [line for line in axes.lines if line.get_linewidth() == 2]
+    assert list(thick.get_xdata()) == [10, 100]
+    assert list(thick.get_ydata()) == pytest.approx([2, 11])
+    assert "mean of the n = 3 runs of a cell" in next(text for name, text in site(tmp_path, runs).items() if name.startswith("task-"))

@@ -10,6 +10,7 @@ from suite.report.exhibit import Drawing, Entry, Page, Table, entries
 from suite.report.material import Material, task_file
 from suite.report.pages.charts import chart, looks
 from suite.report.pages.results import cost_table, result
+from suite.report.study.delays import bracket
 from suite.report.style import shown, spread
 from suite.report.summary import Summary
 from suite.report.ways import settings
@@ -97,7 +98,7 @@ def _drawings(material: Material, s: Summary, number: int) -> list[Drawing]:
     return [
         Drawing("example", f"One example of {s.label}", example.draw(s.task, f"e{number}"), None, example.answer(s.task), css="wide"),
         Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name))), data if data.rows else None, chart="accuracy"),
-        Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a line a run." if s.searched else "Score on the validation split over updates: a thin line a run, a thick one the mean of a cell's runs."),
+        Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a line a run." if s.searched else f"Score on the validation split over updates: a thin line a run, a thick one the mean of {learning.counts(runs)} as far as all of them go, for runs that are solved stop."),
     ]
 
 
@@ -112,9 +113,8 @@ def _times(material: Material, s: Summary, waited: list[reached.Reached], said: 
 def _lengthened(material: Material, found: lengths.Sweep, number: int) -> list[Drawing]:
     rows = []
     for cell, each in lengths.each_critical(found, [run for _, other in found.tasks for run in material.trained(other.name)]).items():
-        center, low, high = ("below all tried" if x is None else f"{x:g}" for x in (each.center, each.low, each.high))
-        rows.append([material.cell_entry(cell), Entry(center), Entry(f"{low} to {high}{' or beyond' if each.beyond else ''}, n = {each.n}")])
-    table = Table("critical", f"Critical {found.argument}: the largest that at least half of the seeds solve", ["cell", f"critical {found.argument}", "95 % interval"], rows)
+        rows.append([material.cell_entry(cell), Entry(bracket(each) if each else "–", () if each else ("not the same seeds everywhere",), sort=(each.center or 0.0) if each else -1.0)])
+    table = Table("critical", f"Critical {found.argument}: the largest that at least half of the seeds solve", ["cell", f"critical {found.argument} [95 % interval], n"], rows)
     note = f"The same task at {len(found.tasks)} values of its {found.argument}. The dotted line is what counts as solved."
     return [Drawing("lengths", f"Over {found.argument}", lengths.draw(found, material.look, f"g{number}"), table if rows else None, note)]
 
