@@ -5,11 +5,12 @@ import random
 
 import pytest
 
-from suite.report import accuracy, learning
+from suite.report import accuracy, learning, reached
 from suite.report.catalogue import BaselineEntry, Catalogue, TaskEntry
 from suite.report.costs import COSTS, offered, priced
 from suite.report.material import Found, material
 from suite.report.site import Options, render
+from suite.report.study import answers
 from suite.report.summary import summaries
 from suite.runs import Costs, Run, Score, SpeedSpec, Timing, TrainSpec, where
 from suite.runs.run import Point, Ratio
@@ -153,3 +154,49 @@ def test_the_thick_line_of_learning_curves_goes_as_far_as_all_runs(tmp_path):
     assert list(thick.get_xdata()) == [10, 100]
     assert list(thick.get_ydata()) == pytest.approx([2, 11])
     assert "mean of the n = 3 runs of a cell" in next(text for name, text in site(tmp_path, runs).items() if name.startswith("task-"))
+
+
+def said(levels, **changed):
+    """The verdict on a task whose cells score so, closely."""
+    runs = [run(cell, seed, test=level + 0.001 * seed) for cell, level in levels.items() for seed in range(3)]
+    (summary,) = summaries(runs, [task(**changed)], list(levels))
+    return summary, " ".join(summary.verdict)
+
+
+def test_a_cell_that_a_baseline_beats_is_not_one_that_is_not_shown_to_beat_it():
+    bag = "the best trivial baseline (bag, 60.0 % [57.0 to 63.0 %], n = 1,000)"
+    assert f"The{bag[3:]} beats gru and rnn." in said({"gru": 0.5, "rnn": 0.4})[1]
+    assert f"The{bag[3:]} beats rnn; gru is not told apart from it." in said({"gru": 0.6, "rnn": 0.4})[1]
+    assert f"gru beats {bag}; rnn is worse than it; mgu is not shown to beat it." in said({"gru": 0.8, "mgu": 0.6, "rnn": 0.4})[1]
+    for levels in ({"gru": 0.5, "rnn": 0.4}, {"gru": 0.6, "rnn": 0.4}):
+        assert "too small" not in said(levels)[1]
+
+
+def test_a_perfect_baseline_cannot_be_beaten_whatever_the_budget():
+    perfect = [BaselineEntry(name="bag", score=1.0, deviation=0.0, n=1000)]
+    found = said({"gru": 0.998}, baselines=perfect)[1]
+    assert "is perfect: no cell can beat it" in found
+    assert "too small" not in found
+
+
+LOOSE = {"better": "lower", "measure": "nats", "chance": 0.9, "solved": 0.7, "baselines": [BaselineEntry(name="bag", score=0.5, deviation=0.01, n=1000)]}
+
+
+def test_nothing_is_called_solved_at_a_level_that_a_trivial_baseline_passes(tmp_path):
+    summary, _ = said({"gru": 0.55}, **LOOSE)
+    assert summary.solves(0.55)
+    assert not summary.solved(summary.scores[0])
+    assert said({"gru": 0.55}, **LOOSE | {"solved": 0.5})[0].task.telling
+    runs = [run("gru", seed, test=0.45 + 0.001 * seed) for seed in range(3)]
+    assert reached.goal(summary, runs) == (0.5, "as good as the best trivial baseline, 0.5")
+    pages = site(tmp_path, [run("gru", seed, test=0.55 + 0.001 * seed) for seed in range(3)], [task(**LOOSE)])
+    assert "n = 3, solved" not in "".join(pages.values())
+    assert "0.7, which the best trivial baseline passes" in next(text for name, text in pages.items() if name.startswith("task-"))
+
+
+def test_a_study_waits_for_no_level_that_a_trivial_baseline_passes():
+    lowered = task(**LOOSE)
+    runs = {cell: [run(cell, seed, test=0.55 + 0.01 * seed) for seed in range(10)] for cell in ("gru", "lstm")}
+    assert answers.level("gru", "lstm", runs, lowered) == (pytest.approx(0.63), "what nine tenths of all runs reach")
+    better = {cell: [run(cell, seed, test=0.45) for seed in range(10)] for cell in ("gru", "lstm")}
+    assert answers.level("gru", "lstm", better, lowered) == (0.5, "as good as the best trivial baseline")

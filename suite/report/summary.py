@@ -119,14 +119,14 @@ class Summary:
         return [ranking, *self.against, *told]
 
     def solved(self, score: CellScore) -> bool:
-        """Whether a cell's mean reaches what counts as solved."""
-        if score.interval is None or not score.whole:
+        """Whether a cell's mean reaches what counts as solved, and that level says anything."""
+        if score.interval is None or not score.whole or not self.task.telling:
             return False
         return self.solves(score.interval.center)
 
     def solves(self, value: float) -> bool:
         """Whether a score counts as solved."""
-        return value == self.task.solved or self.better(value, self.task.solved)
+        return self.task.reaches(value, self.task.solved)
 
     @property
     def partial(self) -> list[str]:
@@ -143,24 +143,39 @@ class Summary:
     @property
     def laid_out(self) -> list[str]:
         """That a model without a memory solves the task once the whole sequence lies before it, if so."""
-        if self.whole is None or not self.solves(self.whole[1].center):
+        if self.whole is None or not self.task.telling or not self.solves(self.whole[1].center):
             return []
         name, line = self.whole
         return [f"A model that sees all inputs at once, and so needs no memory, solves it too ({name}, {figured(line, self.measure)})."]
 
     @property
+    def beaten(self) -> list[str]:
+        """Cells worse than the best trivial baseline, intervals apart."""
+        if self.baseline is None:
+            return []
+        line = self.baseline[1]
+        return [s.cell for s in self.scores if s.whole and s.interval and not s.interval.overlaps(line) and self.better(line.center, s.interval.center)]
+
+    @property
     def against(self) -> list[str]:
-        """Who is shown to beat the best trivial baseline."""
+        """Who is shown to beat the best trivial baseline, who is shown to be worse, and of whom the data say neither."""
         if self.baseline is None:
             return []
         name, line = self.baseline
         against = f"the best trivial baseline ({name}, {figured(line, self.measure)})"
-        if not self.winners:
-            return [f"This budget is too small to show that any cell beats {against}."]
-        losers = [s.cell for s in self.scores if s.cell not in self.winners and s.whole]
-        if not losers and len(self.winners) > 1:
+        beaten, unknown = self.beaten, [s.cell for s in self.scores if s.whole and s.cell not in (*self.winners, *self.beaten)]
+        if self.winners and not beaten and not unknown and len(self.winners) > 1:
             return [f"Every cell beats {against}."]
-        return [f"{listed(self.winners)} {'beats' if len(self.winners) == 1 else 'beat'} {against}" + (f"; {listed(losers)} {'is' if len(losers) == 1 else 'are'} not shown to." if losers else ".")]
+        worse = [f"{listed(beaten)} {'is' if len(beaten) == 1 else 'are'} worse than it"] if beaten else []
+        neither = f"{listed(unknown)} {'is' if len(unknown) == 1 else 'are'}"
+        if self.winners:
+            open_ones = [f"{neither} not shown to{' beat it' if worse else ''}"] if unknown else []
+            return ["; ".join([f"{listed(self.winners)} {'beats' if len(self.winners) == 1 else 'beat'} {against}", *worse, *open_ones]) + "."]
+        if line.center == (1.0 if self.task.share else 0.0):
+            return ["; ".join([f"T{against[1:]} is perfect: no cell can beat it", *worse]) + "."]
+        if not beaten:
+            return [f"This budget is too small to show that any cell beats {against}."]
+        return [f"T{against[1:]} beats {listed(beaten)}" + (f"; {neither} not told apart from it." if unknown else ".")]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -25,7 +25,12 @@ def _of(summary: Summary, cell: str) -> CellScore | None:
 
 
 def _task(material: Material, s: Summary) -> Entry:
-    return material.task_entry(s.name)._replace(small=(f"{s.measure}, {s.task.better} is better; solved at {shown(s.task.solved, s.measure)}",), css="wrap name")
+    return material.task_entry(s.name)._replace(small=(f"{s.measure}, {s.task.better} is better; {'solved' if s.task.telling else 'called solved'} at {shown(s.task.solved, s.measure)}{passed(s)}",), css="wrap name")
+
+
+def passed(s: Summary) -> str:
+    """That a level says nothing of a cell which reaches it, if so."""
+    return "" if s.task.telling else ", which the best trivial baseline passes"
 
 
 def result(s: Summary, score: CellScore | None) -> Entry:

@@ -9,7 +9,7 @@ from suite.report.costs import offered
 from suite.report.exhibit import Drawing, Entry, Page, Table, entries
 from suite.report.material import Material, task_file
 from suite.report.pages.charts import chart, looks
-from suite.report.pages.results import cost_table, result
+from suite.report.pages.results import cost_table, passed, result
 from suite.report.study.delays import bracket
 from suite.report.style import shown, spread
 from suite.report.summary import Summary
@@ -30,7 +30,7 @@ def pages(material: Material) -> list[Page]:
 
 
 def _between(s: Summary) -> list[Entry]:
-    return [Entry(shown(value, s.measure), sort=value) for value in (s.task.chance, s.task.solved)]
+    return [Entry(shown(value, s.measure), (note,) if (note := passed(s)[2:]) and value == s.task.solved else (), sort=value) for value in (s.task.chance, s.task.solved)]
 
 
 def _page(material: Material, number: int) -> Page:
@@ -79,7 +79,7 @@ def _facts(s: Summary) -> list[tuple[str, str]]:
     found = [
         ("score", f"{task.measure}, {task.better} is better"),
         ("chance", f"{shown(task.chance, task.measure)}, the best constant answer"),
-        ("solved at", shown(task.solved, task.measure)),
+        ("solved at", shown(task.solved, task.measure) + passed(s)),
         ("inputs", f"{task.inputs:,}" if task.inputs else ""),
         ("outputs", f"{task.outputs:,}" if task.outputs else ""),
         ("asked", {"last": "after the last step", "every": "at every step"}.get(task.supervision, task.supervision)),

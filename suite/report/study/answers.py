@@ -99,11 +99,11 @@ def scores(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry
 
 
 def level(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry) -> tuple[float, str]:
-    """What is waited for: what counts as solved if half of all runs get there, else the score that nine tenths of all runs reach."""
+    """What is waited for: what counts as solved, or the best trivial baseline where that is better, if half of all runs get there; else the score that nine tenths of all runs reach."""
     best = sorted((run.score.validation for name in (cell, baseline) for run in runs[name] if run.score is not None and run.score.validation is not None), reverse=task.better == "higher")
-    there = sum(value >= task.solved if task.better == "higher" else value <= task.solved for value in best)
-    if 2 * there >= len(best):
-        return task.solved, "solved"
+    goal, what = (task.solved, "solved") if task.telling or task.trivial is None else (task.trivial, "as good as the best trivial baseline")
+    if 2 * sum(task.reaches(value, goal) for value in best) >= len(best):
+        return goal, what
     return best[math.ceil(0.9 * len(best)) - 1], "what nine tenths of all runs reach"
 
 
