@@ -9,6 +9,7 @@ from suite.report import accuracy, learning, reached
 from suite.report.catalogue import BaselineEntry, Catalogue, TaskEntry
 from suite.report.costs import COSTS, offered, priced
 from suite.report.material import Found, material
+from suite.report.pages import overview
 from suite.report.site import Options, render
 from suite.report.study import answers
 from suite.report.summary import summaries
@@ -200,3 +201,19 @@ def test_a_study_waits_for_no_level_that_a_trivial_baseline_passes():
     assert answers.level("gru", "lstm", runs, lowered) == (pytest.approx(0.63), "what nine tenths of all runs reach")
     better = {cell: [run(cell, seed, test=0.45) for seed in range(10)] for cell in ("gru", "lstm")}
     assert answers.level("gru", "lstm", better, lowered) == (0.5, "as good as the best trivial baseline")
+
+
+def test_tasks_that_differ_in_an_argument_are_one_block_of_the_ranking():
+    names = ["adding(length=10)", "adding(length=20)", "parity(length=5)", "latch(length=5)"]
+    runs = [run(cell, seed, test=level + 0.001 * seed, name=name) for name in names for cell, level in (("gru", 0.8 if name == names[0] else 0.6), ("lstm", 0.7)) for seed in range(2)]
+    found = overview.ranks(made(runs, [task(name) for name in names]))
+    assert found.n == 3
+    assert [rank.n for rank in found.ranks.values()] == [3, 3]
+    assert found.ranks["gru"].center == pytest.approx((1.5 + 2 + 2) / 3)  # in the mean of the two lengths they are alike
+    assert overview.ranks(made(runs, [task(name) for name in names[:3]])) is None
+
+
+def test_a_page_says_how_many_kinds_of_task_its_tasks_are(tmp_path):
+    names = ["adding(length=10)", "adding(length=20)", "parity(length=5)"]
+    (page,) = overview.pages(made([run("gru", 0, name=name) for name in names], [task(name) for name in names]))
+    assert ("3", "tasks of 2 kinds") in page.given["numbers"]
