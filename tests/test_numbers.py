@@ -12,9 +12,11 @@ from suite.report.material import Found, material
 from suite.report.pages import overview
 from suite.report.site import Options, render
 from suite.report.study import answers
-from suite.report.summary import summaries
+from suite.report.style import alike
+from suite.report.summary import figured, summaries
 from suite.runs import Costs, Run, Score, SpeedSpec, Timing, TrainSpec, where
 from suite.runs.run import Point, Ratio
+from suite.stats import Interval
 
 HERE = where()
 
@@ -189,7 +191,7 @@ def test_nothing_is_called_solved_at_a_level_that_a_trivial_baseline_passes(tmp_
     assert not summary.solved(summary.scores[0])
     assert said({"gru": 0.55}, **LOOSE | {"solved": 0.5})[0].task.telling
     runs = [run("gru", seed, test=0.45 + 0.001 * seed) for seed in range(3)]
-    assert reached.goal(summary, runs) == (0.5, "as good as the best trivial baseline, 0.5")
+    assert reached.goal(summary, runs) == (0.5, "the test score of the best trivial baseline, 0.5")
     pages = site(tmp_path, [run("gru", seed, test=0.55 + 0.001 * seed) for seed in range(3)], [task(**LOOSE)])
     assert "n = 3, solved" not in "".join(pages.values())
     assert "0.7, which the best trivial baseline passes" in next(text for name, text in pages.items() if name.startswith("task-"))
@@ -200,7 +202,7 @@ def test_a_study_waits_for_no_level_that_a_trivial_baseline_passes():
     runs = {cell: [run(cell, seed, test=0.55 + 0.01 * seed) for seed in range(10)] for cell in ("gru", "lstm")}
     assert answers.level("gru", "lstm", runs, lowered) == (pytest.approx(0.63), "what nine tenths of all runs reach")
     better = {cell: [run(cell, seed, test=0.45) for seed in range(10)] for cell in ("gru", "lstm")}
-    assert answers.level("gru", "lstm", better, lowered) == (0.5, "as good as the best trivial baseline")
+    assert answers.level("gru", "lstm", better, lowered) == (0.5, "the test score of the best trivial baseline")
 
 
 def test_tasks_that_differ_in_an_argument_are_one_block_of_the_ranking():
@@ -217,3 +219,38 @@ def test_a_page_says_how_many_kinds_of_task_its_tasks_are(tmp_path):
     names = ["adding(length=10)", "adding(length=20)", "parity(length=5)"]
     (page,) = overview.pages(made([run("gru", 0, name=name) for name in names], [task(name) for name in names]))
     assert ("3", "tasks of 2 kinds") in page.given["numbers"]
+
+
+@pytest.mark.parametrize(
+    ("center", "low", "high", "share", "text"),
+    [
+        (0.9991, 0.998, 1.0, True, "99.91 % [99.80 to 100.00 %]"),
+        (0.812, 0.807, 0.817, True, "81.2 % [80.7 to 81.7 %]"),
+        (0.91234, 0.91229, 0.91239, True, "91.23 % [91.23 to 91.24 %]"),
+        (9.2, 8.99, 9.42, False, "9.20 [8.99 to 9.42]"),
+        (10.04, 9.3, 10.8, False, "10.0 [9.3 to 10.8]"),
+        (7.15e-5, 3.9e-5, 1.04e-4, False, "0.000072 [0.000039 to 0.000104]"),
+    ],
+)
+def test_a_mean_is_written_with_the_digits_of_its_interval(center, low, high, share, text):
+    assert figured(Interval(center, low, high, 3), share) == f"{text}, n = 3"
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_no_mean_is_printed_outside_its_interval(share):
+    generator = random.Random(0)
+    for _ in range(500):
+        low, center, high = sorted(generator.random() ** generator.choice((1, 4, 9)) for _ in range(3))
+        numbers = [float(text.removesuffix(" %").replace(",", "")) for text in alike(center, low, high, share=share)]
+        assert numbers[1] <= numbers[0] <= numbers[2]
+
+
+def test_shares_are_per_cent_whatever_their_measure_is_called(tmp_path):
+    reber = task(measure="right sequences", chance=0.0, solved=1.0, baselines=[])
+    pages = site(tmp_path, [run(cell, seed, test=0.569 + 0.001 * seed) for cell in ("gru", "lstm") for seed in range(2)], [reber])
+    own = next(text for name, text in pages.items() if name.startswith("task-"))
+    for text in (own, pages["index.html"], pages["tasks.html"]):
+        assert "56.9" in text
+        assert "0.569<" not in text
+    assert "points" in own
+    assert ">57.0 %<" in pages["runs.html"]

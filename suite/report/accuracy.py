@@ -71,7 +71,7 @@ def _scale(axes: Any, table: pd.DataFrame, share: bool) -> None:
 
 def described(summary: Summary) -> str:
     """The figure in words."""
-    trials = [f"{s.cell}: {len(s.values)} trials, {shown(min(s.values), summary.measure)} to {shown(max(s.values), summary.measure)}" for s in summary.scores if summary.searched and s.values]
-    parts = trials + [f"{s.cell}: {shown(s.interval.center, summary.measure)}, n = {s.interval.n}" for s in summary.scores if s.interval]
+    trials = [f"{s.cell}: {len(s.values)} trials, {shown(min(s.values), summary.task.share)} to {shown(max(s.values), summary.task.share)}" for s in summary.scores if summary.searched and s.values]
+    parts = trials + [f"{s.cell}: {shown(s.interval.center, summary.task.share)}, n = {s.interval.n}" for s in summary.scores if s.interval]
     lines = (("best trivial baseline", summary.baseline), ("best model of the whole sequence at once", summary.whole))
-    return ". ".join(parts) + "".join(f"; {name} {shown(found[1].center, summary.measure)}" for name, found in lines if found)
+    return ". ".join(parts) + "".join(f"; {name} {shown(found[1].center, summary.task.share)}" for name, found in lines if found)

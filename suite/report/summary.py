@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from suite.report.catalogue import BaselineEntry, TaskEntry
-from suite.report.style import shown, spread
+from suite.report.style import around
 from suite.runs import Run
 from suite.stats import Interval, Verdict, mean_interval, normal_interval, share_interval, verdicts
 
@@ -114,7 +114,7 @@ class Summary:
         if best is None or best.interval is None:
             single = [s for s in self.scores if s.values]
             return [*told, "Too few runs with a score: nothing can be ranked." if single else "No run of this task has a score."]
-        ranking = f"Best mean: {best.cell}, {figured(best.interval, self.measure)}"
+        ranking = f"Best mean: {best.cell}, {figured(best.interval, self.task.share)}"
         ranking += f", tied with {listed(self.tied)}{self.further}." if self.tied else ", apart from all others (p < 0.05, Welch and Holm)." if sum(s.whole for s in self.scores) > 1 else "."
         return [ranking, *self.against, *told]
 
@@ -137,7 +137,7 @@ class Summary:
     @property
     def orderless(self) -> list[str]:
         """That the task is solved without hearing the order of its inputs, if so."""
-        scores = [f"{name}, {figured(interval, self.measure)}" for name, interval in self.baselines if name in self.task.without_order]
+        scores = [f"{name}, {figured(interval, self.task.share)}" for name, interval in self.baselines if name in self.task.without_order]
         return [f"Solved without hearing the order of its inputs ({'; '.join(scores)}): this task asks for no memory of order."] if scores else []
 
     @property
@@ -146,7 +146,7 @@ class Summary:
         if self.whole is None or not self.task.telling or not self.solves(self.whole[1].center):
             return []
         name, line = self.whole
-        return [f"A model that sees all inputs at once, and so needs no memory, solves it too ({name}, {figured(line, self.measure)})."]
+        return [f"A model that sees all inputs at once, and so needs no memory, solves it too ({name}, {figured(line, self.task.share)})."]
 
     @property
     def beaten(self) -> list[str]:
@@ -162,7 +162,7 @@ class Summary:
         if self.baseline is None:
             return []
         name, line = self.baseline
-        against = f"the best trivial baseline ({name}, {figured(line, self.measure)})"
+        against = f"the best trivial baseline ({name}, {figured(line, self.task.share)})"
         beaten, unknown = self.beaten, [s.cell for s in self.scores if s.whole and s.cell not in (*self.winners, *self.beaten)]
         if self.winners and not beaten and not unknown and len(self.winners) > 1:
             return [f"Every cell beats {against}."]
@@ -235,10 +235,11 @@ def baseline_interval(baseline: BaselineEntry, measure: str) -> Interval:
     return normal_interval(baseline.score, baseline.deviation, baseline.n)
 
 
-def figured(interval: Interval, measure: str) -> str:
+def figured(interval: Interval, share: bool) -> str:
     """A score with its interval and n.
 
-    >>> figured(Interval(0.5, 0.4, 0.6, 8), "accuracy")
+    >>> figured(Interval(0.5, 0.4, 0.6, 8), share=True)
     '50.0 % [40.0 to 60.0 %], n = 8'
     """
-    return f"{shown(interval.center, measure)} [{spread(interval.low, interval.high, measure)}], n = {interval.n:,}"
+    center, within = around(interval.center, interval.low, interval.high, share)
+    return f"{center} [{within}], n = {interval.n:,}"

@@ -11,7 +11,7 @@ from suite.report.material import Material, task_file
 from suite.report.pages.charts import chart, looks
 from suite.report.pages.results import cost_table, passed, result
 from suite.report.study.delays import bracket
-from suite.report.style import shown, spread
+from suite.report.style import around, difference, shown
 from suite.report.summary import Summary
 from suite.report.ways import settings
 from suite.runs import curves
@@ -30,7 +30,7 @@ def pages(material: Material) -> list[Page]:
 
 
 def _between(s: Summary) -> list[Entry]:
-    return [Entry(shown(value, s.measure), (note,) if (note := passed(s)[2:]) and value == s.task.solved else (), sort=value) for value in (s.task.chance, s.task.solved)]
+    return [Entry(shown(value, s.task.share), (note,) if (note := passed(s)[2:]) and value == s.task.solved else (), sort=value) for value in (s.task.chance, s.task.solved)]
 
 
 def _page(material: Material, number: int) -> Page:
@@ -71,15 +71,15 @@ def _page(material: Material, number: int) -> Page:
 
 
 def _values(s: Summary, values: tuple[float, ...]) -> str:
-    return ", ".join(shown(value, s.measure) for value in sorted(values)[:40]) + (f" and {len(values) - 40} more" if len(values) > 40 else "")
+    return ", ".join(shown(value, s.task.share) for value in sorted(values)[:40]) + (f" and {len(values) - 40} more" if len(values) > 40 else "")
 
 
 def _facts(s: Summary) -> list[tuple[str, str]]:
     task = s.task
     found = [
         ("score", f"{task.measure}, {task.better} is better"),
-        ("chance", f"{shown(task.chance, task.measure)}, the best constant answer"),
-        ("solved at", shown(task.solved, task.measure) + passed(s)),
+        ("chance", f"{shown(task.chance, task.share)}, the best constant answer"),
+        ("solved at", shown(task.solved, task.share) + passed(s)),
         ("inputs", f"{task.inputs:,}" if task.inputs else ""),
         ("outputs", f"{task.outputs:,}" if task.outputs else ""),
         ("asked", {"last": "after the last step", "every": "at every step"}.get(task.supervision, task.supervision)),
@@ -121,7 +121,7 @@ def _lengthened(material: Material, found: lengths.Sweep, number: int) -> list[D
 
 def _baselines(s: Summary) -> Table | None:
     order = [(name, line, "sees all inputs at once") for name, line in s.at_once] + [(name, line, "hears no order" if name in s.task.without_order else "no memory") for name, line in s.baselines]
-    rows = [[Entry(name), Entry(shown(line.center, s.measure), sort=line.center), Entry(f"{spread(line.low, line.high, s.measure)}, n = {line.n:,}"), Entry(kind)] for name, line, kind in order]
+    rows = [[Entry(name), Entry(center, sort=line.center), Entry(f"{within}, n = {line.n:,}"), Entry(kind)] for name, line, kind in order for center, within in [around(line.center, line.low, line.high, s.task.share)]]
     return Table("baselines", "Trivial baselines", ["baseline", s.measure, "95 % interval over answers", "kind"], rows) if rows else None
 
 
@@ -136,7 +136,7 @@ def _pairs(s: Summary) -> Table | None:
     if len(able) < 2 or s.searched:
         return None
     rows = [
-        [Entry(v.a, css="name"), Entry(v.b, css="name"), Entry(v.better or "tied", css="name"), Entry(f"{v.difference.center:.3g} [{v.difference.low:.3g}, {v.difference.high:.3g}]", sort=v.difference.center), Entry(f"{v.difference.n}"), Entry(f"{v.p:.2g}", sort=v.p), Entry("–" if v.more is None else f"{v.more:,}", sort=v.more or 0)]
+        [Entry(v.a, css="name"), Entry(v.b, css="name"), Entry(v.better or "tied", css="name"), Entry(difference(v.difference.center, v.difference.low, v.difference.high, s.task.share), sort=v.difference.center), Entry(f"{v.difference.n}"), Entry(f"{v.p:.2g}", sort=v.p), Entry("–" if v.more is None else f"{v.more:,}", sort=v.more or 0)]
         for v in verdicts(able, s.task.better)
     ]
     return Table("pairs", "Every two cells", ["cell", "and", "better", "difference of means [95 %]", "n of both", "p (Holm)", "seeds of each to tell apart"], rows, filters=("cell", "and"))
