@@ -5,15 +5,18 @@ import random
 
 import pytest
 
-from suite.report import accuracy, learning, reached
+from suite.report import accuracy, learning, ratios, reached
 from suite.report.catalogue import BaselineEntry, Catalogue, TaskEntry
 from suite.report.costs import COSTS, offered, priced
 from suite.report.material import Found, material
 from suite.report.pages import overview
+from suite.report.pages.results import speed_means
 from suite.report.site import Options, render
 from suite.report.study import answers
 from suite.report.style import alike
 from suite.report.summary import figured, summaries
+from suite.report.text import tables
+from suite.report.timings import means
 from suite.runs import Costs, Run, Score, SpeedSpec, Timing, TrainSpec, where
 from suite.runs.run import Point, Ratio
 from suite.stats import Interval
@@ -254,3 +257,26 @@ def test_shares_are_per_cent_whatever_their_measure_is_called(tmp_path):
         assert "0.569<" not in text
     assert "points" in own
     assert ">57.0 %<" in pages["runs.html"]
+
+
+def test_means_over_shapes_are_of_one_machine_and_say_how_many_shapes_they_are_of():
+    runs = [timed("gru", length, ratio, machine) for machine, ratio in (("a", 2.0), ("b", 4.0)) for length in (10, 20, 40)]
+    runs += [timed("mut1", 10, 9.0, "a")]
+    found = means(runs)
+    assert [(m.cell, m.machine, round(m.value, 9), m.n, m.of) for m in found] == [("gru", "a", 2.0, 3, 3), ("mut1", "a", 9.0, 1, 3), ("gru", "b", 4.0, 3, 3)]
+    rows = speed_means(made(runs)).records()
+    assert [(row["cell"], row["machine"]) for row in rows] == [("gru", "a"), ("mut1", "a"), ("gru", "b")]
+    assert rows[0]["× nn.LSTM"] == "2.00; range 2.00 to 2.00; all 3 shapes"
+    assert rows[1]["× nn.LSTM"] == "9.00; range 9.00 to 9.00; 1 of 3 shapes"
+    assert "1 of 3" in tables(runs)
+
+
+def test_the_heat_map_ranks_no_cell_by_other_shapes_than_the_rest():
+    runs = [timed(cell, length, ratio) for cell, ratio in (("gru", 2.0), ("lstm", 3.0)) for length in (10, 20)] + [timed("mut1", 10, 9.0)]
+    found = made(runs)
+    drawn = ratios.draw("x", runs, found.look, "r0")
+    axes = drawn.figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["lstm", "gru", "mut1"]
+    assert sum(annotation.get_text() == "9.00" for annotation in axes.texts) == 1  # at its shape, and not as a mean
+    alone = [timed("gru", 10, 2.0), timed("lstm", 20, 3.0)]
+    assert "<svg" in ratios.draw("x", alone, made(alone).look, "r0")

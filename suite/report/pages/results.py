@@ -98,5 +98,5 @@ def _time(p: Priced) -> Entry:
 
 def speed_means(material: Material) -> Table | None:
     """The geometric means, which the page of speed explains."""
-    rows = [[material.cell_entry(m.cell), Entry(m.engine, mark=material.look.swatch(m.engine)), Entry(m.setting), Entry(brief(m.value), (f"{brief(m.low)} to {brief(m.high)} over {m.n} shapes",), sort=m.value)] for m in means(material.timed)]
-    return Table("speed-means", "Times faster than torch.nn.LSTM, geometric means over shapes", ["cell", "engine", "setting", "× nn.LSTM"], rows, filters=("cell", "setting")) if rows else None
+    rows = [[material.cell_entry(m.cell), Entry(m.engine, mark=material.look.swatch(m.engine)), Entry(m.setting), Entry(m.machine, href=f"machine.html#machine-{m.machine}"), Entry(brief(m.value), (f"range {brief(m.low)} to {brief(m.high)}", f"{'all ' if m.n == m.of else ''}{m.counted} shapes"), sort=m.value)] for m in means(material.timed)]
+    return Table("speed-means", "Times faster than torch.nn.LSTM, geometric means over shapes", ["cell", "engine", "setting", "machine", "× nn.LSTM"], rows, filters=("cell", "setting", "machine")) if rows else None
