@@ -280,3 +280,9 @@ def test_the_heat_map_ranks_no_cell_by_other_shapes_than_the_rest():
     assert sum(annotation.get_text() == "9.00" for annotation in axes.texts) == 1  # at its shape, and not as a mean
     alone = [timed("gru", 10, 2.0), timed("lstm", 20, 3.0)]
     assert "<svg" in ratios.draw("x", alone, made(alone).look, "r0")
+
+
+def test_a_weak_level_that_a_bag_of_inputs_passes_says_nothing_of_order():
+    both = [BaselineEntry(name="bag", score=0.6, deviation=0.01, n=1000), BaselineEntry(name="last two inputs", score=0.5, deviation=0.01, n=1000)]
+    assert "no memory of order" not in said({"gru": 0.4}, **LOOSE | {"baselines": both, "without_order": ["bag"]})[1]
+    assert "no memory of order" in said({"gru": 0.4}, **LOOSE | {"baselines": both[:1], "without_order": ["bag"]})[1]

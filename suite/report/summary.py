@@ -136,7 +136,9 @@ class Summary:
 
     @property
     def orderless(self) -> list[str]:
-        """That the task is solved without hearing the order of its inputs, if so."""
+        """That the task is solved without hearing the order of its inputs, if no trivial baseline that hears it does better."""
+        if self.baseline is None or self.baseline[0] not in self.task.without_order:
+            return []
         scores = [f"{name}, {figured(interval, self.task.share)}" for name, interval in self.baselines if name in self.task.without_order]
         return [f"Solved without hearing the order of its inputs ({'; '.join(scores)}): this task asks for no memory of order."] if scores else []
 
