@@ -18,7 +18,7 @@ PALE = 0.35  # of a cell that another beats at the same cost or less
 
 def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = ()) -> Drawn:
     """The figure of one task as SVG, or "" where no run has a score; dominated cells are pale where `runs` say what cells cost."""
-    rows = [{"cell": s.cell, "parameters": s.parameters, "score": value} for s in summary.scores for value in s.values if s.parameters]
+    rows = sized(runs) if summary.searched else [{"cell": s.cell, "parameters": s.parameters, "score": value} for s in summary.scores for value in s.values if s.parameters]
     if not rows:
         return Drawn("")
     table = pd.DataFrame(rows)
@@ -48,6 +48,11 @@ def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = ()) -> D
     return svg(figure, name, f"Test {summary.measure} against parameters on {summary.label}", described(summary))
 
 
+def sized(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Each run at its own size."""
+    return [{"cell": run.spec.cell, "parameters": run.costs.parameters, "score": run.score.test} for run in runs if run.costs.parameters and run.score is not None and run.score.test is not None]
+
+
 def _front(axes: Any, found: Sequence[Priced], able: Sequence[str]) -> None:
     """A line along the cells that no other dominates."""
     at = {p.score.cell: (p.parameters, sum(p.score.values) / len(p.score.values)) for p in found}
@@ -66,6 +71,7 @@ def _scale(axes: Any, table: pd.DataFrame, share: bool) -> None:
 
 def described(summary: Summary) -> str:
     """The figure in words."""
-    parts = [f"{s.cell}: {shown(s.interval.center, summary.measure)}, n = {s.interval.n}" for s in summary.scores if s.interval]
+    trials = [f"{s.cell}: {len(s.values)} trials, {shown(min(s.values), summary.task.share)} to {shown(max(s.values), summary.task.share)}" for s in summary.scores if summary.searched and s.values]
+    parts = trials + [f"{s.cell}: {shown(s.interval.center, summary.task.share)}, n = {s.interval.n}" for s in summary.scores if s.interval]
     lines = (("best trivial baseline", summary.baseline), ("best model of the whole sequence at once", summary.whole))
-    return ". ".join(parts) + "".join(f"; {name} {shown(found[1].center, summary.measure)}" for name, found in lines if found)
+    return ". ".join(parts) + "".join(f"; {name} {shown(found[1].center, summary.task.share)}" for name, found in lines if found)

@@ -111,6 +111,21 @@ class TaskEntry(Plain):
         """Whether a score is a share, 0 to 1: of answers, or of sequences that are right."""
         return self.measure == "accuracy" or (self.better == "higher" and 0 <= self.chance <= self.solved <= 1)
 
+    @property
+    def trivial(self) -> float | None:
+        """The score of the best baseline without a memory."""
+        scores = [baseline.score for baseline in self.baselines if not baseline.whole]
+        return (max if self.better == "higher" else min)(scores) if scores else None
+
+    @property
+    def telling(self) -> bool:
+        """Whether it says anything of a cell that it solves the task: no trivial baseline is beyond that level."""
+        return self.trivial is None or self.reaches(self.solved, self.trivial)
+
+    def reaches(self, score: float, level: float) -> bool:
+        """Whether a score is as good as a level."""
+        return score >= level if self.better == "higher" else score <= level
+
 
 class ClaimEntry(Plain):
     """One sentence of a paper that the runs can speak to, see `suite.experiments.study`."""

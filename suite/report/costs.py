@@ -1,4 +1,4 @@
-"""What a score costs: parameters, multiply-adds, state and measured time by cell and task, and who is dominated."""
+"""What a score costs: parameters, multiply-adds, state and wall time by cell and task, and who is dominated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from statistics import median
 from typing import NamedTuple
 
 from suite.report.summary import CellScore, Summary
-from suite.runs import Run, TrainSpec
+from suite.runs import Run, SpeedSpec, TrainSpec
+
+Group = tuple[str, float | None, str]  # machine, seconds, and the run where it trained alone
 
 
 class Cost(NamedTuple):
@@ -23,7 +25,7 @@ COSTS = (
     Cost("parameters", "parameters", ""),
     Cost("multiply_adds", "multiply–adds a step", ""),
     Cost("state_bytes", "state", "bytes"),
-    Cost("time", "measured time an update", "ms"),
+    Cost("time", "wall time of an update, evaluation included", "ms"),
 )
 
 
@@ -46,23 +48,40 @@ class Priced:
         return found
 
 
+def offered(runs: Sequence[Run]) -> tuple[Cost, ...]:
+    """The costs that a site compares by: no wall time of training, which holds evaluation too, where a cell was timed alone."""
+    timed = any(isinstance(run.spec, SpeedSpec) and run.costs.step for run in runs)
+    return tuple(cost for cost in COSTS if not (timed and cost.name == "time"))
+
+
 def priced(summary: Summary, runs: Sequence[Run]) -> list[Priced]:
-    """Every cell of a task that has a score, in the summary's order."""
-    made = []
+    """Every cell of a task that has a score, in the summary's order; none where settings are random from run to run. `runs` are all of the task: those that trained together share a time."""
+    made, took = [], times(runs)
     for score in summary.scores:
         mine = [run for run in runs if isinstance(run.spec, TrainSpec) and run.spec.task == summary.name and run.spec.cell == score.cell and run.score is not None]
-        if not score.values or not mine:
+        if not score.values or not mine or summary.searched:
             continue
         parameters, adds, state = (next((value for run in mine if (value := getattr(run.costs, name))), None) for name in ("parameters", "multiply_adds", "state_bytes"))
-        times = sorted({run.costs.seconds: 1e3 * seconds for run in mine if (seconds := each(run)) is not None}.values())  # runs that trained together share one
-        made.append(Priced(score, parameters, adds, state, median(times) if times else None, times[0] if times else None, times[-1] if times else None, len(times)))
+        own = sorted(took[group] for group in {together(run) for run in mine} if group in took)
+        made.append(Priced(score, parameters, adds, state, median(own) if own else None, own[0] if own else None, own[-1] if own else None, len(own)))
     return made
 
 
-def each(run: Run) -> float | None:
-    """Seconds an update took, evaluation included, of a run's share in the group that trained together; None where it was not recorded."""
-    done = max((point.step for point in run.curve), default=0)
-    return None if run.costs.seconds is None or not done else run.costs.seconds / done / max(run.where.replicas, 1)
+def together(run: Run) -> Group:
+    """What the runs of one group have in common: all of them record the wall time of the whole."""
+    return run.where.machine, run.costs.seconds, run.id if run.where.replicas <= 1 else ""
+
+
+def times(runs: Sequence[Run]) -> dict[Group, float]:
+    """Milliseconds an update of each group: its wall time over all updates that its runs made, however early some of them were solved.
+
+    A group of which a run is missing or broke off has none: nobody knows how many updates it made.
+    """
+    groups: dict[Group, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(together(run), []).append(run)
+    whole = {group: sum(run.curve[-1].step for run in found) for group, found in groups.items() if len(found) == max(found[0].where.replicas, 1) and all(run.status == "done" and run.curve for run in found)}
+    return {group: 1e3 * group[1] / updates for group, updates in whole.items() if group[1] is not None and updates}
 
 
 def front(found: Sequence[Priced], cost: str, *, higher: bool) -> list[str]:

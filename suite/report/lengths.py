@@ -8,7 +8,7 @@ from typing import NamedTuple
 from matplotlib.ticker import FuncFormatter
 
 from suite.names import parse_call
-from suite.report.study.delays import solved, whole
+from suite.report.study.delays import answered, solved
 from suite.report.style import INK, Drawn, Look, canvas, folded, svg
 from suite.report.summary import Summary
 from suite.runs import Run, TrainSpec
@@ -68,11 +68,10 @@ def draw(found: Sweep, look: Look, name: str) -> Drawn:
     return svg(figure, name, f"Test {task.measure} over {found.argument}; dotted: solved", "; ".join(said))
 
 
-def each_critical(found: Sweep, runs: Sequence[Run]) -> dict[str, Critical]:
-    """The critical value of each cell that has the same seeds, two or more, at every difficulty; solved is what the page of a study calls so."""
+def each_critical(found: Sweep, runs: Sequence[Run]) -> dict[str, Critical | None]:
+    """The critical value of each cell, by the rule of a study's page; None where seeds are missing."""
     made = {}
     for cell in dict.fromkeys(score.cell for _, s in found.tasks for score in s.scores):
         mine = {x: [run for run in runs if isinstance(run.spec, TrainSpec) and (run.spec.task, run.spec.cell) == (s.name, cell)] for x, s in found.tasks}
-        if (each := whole({x: solved(s.task, mine[x]) for x, s in found.tasks})) is not None:
-            made[cell] = each
+        made[cell] = answered({x: solved(s.task, mine[x]) for x, s in found.tasks if mine[x]}, [x for x, _ in found.tasks])
     return made

@@ -109,13 +109,14 @@ def runs_link(**wanted: str) -> str:
 
 def material(found: Found, told: Callable[[str], None] = lambda _: None) -> Material:
     """Everything at hand: runs told apart, cells in the catalogue's order, one look for all pages."""
+    found = found._replace(runs=sorted(found.runs, key=lambda run: (run.spec.kind, getattr(run.spec, "task", ""), run.spec.cell, getattr(run.spec, "seed", 0), run.file)))  # whatever order they came in
     runs = apart(found.runs, found.catalogue.drawn)
     base = {run.spec.cell: own.spec.cell for run, own in zip(runs, found.runs, strict=True)}
     ran = set(base)
     cells = list(dict.fromkeys([*(entry.name for entry in found.catalogue.cells if entry.name in ran), *(run.spec.cell for run in runs)]))  # a layer above is no contestant
     others = [name for name in dict.fromkeys([*(entry.name for entry in found.catalogue.cells), *base.values()]) if name not in ran]
     look = Look([*cells, *others], sorted({run.spec.engine for run in runs if isinstance(run.spec, SpeedSpec)}))
-    return Material(found, runs, cells, base, look, summaries(runs, found.catalogue.tasks, cells), told)
+    return Material(found, runs, cells, base, look, summaries(runs, found.catalogue.tasks, cells, found.catalogue.drawn), told)
 
 
 def not_run(runs: Sequence[Run]) -> list[dict[str, Any]]:

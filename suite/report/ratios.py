@@ -28,15 +28,16 @@ def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def draw(setting: str, runs: Sequence[Run], look: Look, name: str) -> str:
-    """A heat map an engine: rows are cells, the fastest first, columns shapes and their geometric mean."""
+    """A heat map an engine: rows are cells, the fastest first and those that lack a shape last, columns shapes and the geometric mean over all of them."""
     frame = pd.DataFrame(
         [{"cell": run.spec.cell, "engine": run.spec.engine, "shape": shape.brief, "ratio": timing.median} for shape, group in shapes(runs).items() for run in group if (timing := ratio(run, LSTM))]
     )
-    whole = pd.DataFrame([{"cell": mean.cell, "engine": mean.engine, "shape": MEAN, "ratio": mean.value} for mean in means(runs)])
+    whole = pd.DataFrame([{"cell": mean.cell, "engine": mean.engine, "shape": MEAN, "ratio": mean.value, "whole": mean.n == mean.of} for mean in means(runs)])
     columns = [*dict.fromkeys(frame["shape"]), GAP, MEAN]
-    cells = list(whole.groupby("cell")["ratio"].max().sort_values(ascending=False).index)
+    best = whole.assign(able=whole["ratio"].where(whole["whole"])).groupby("cell")[["able", "ratio"]].max()
+    cells = list(best.sort_values(["able", "ratio"], ascending=False, kind="stable").index)
     engines = [engine for engine in look.engines if engine in set(frame["engine"])]
-    frame = pd.concat([frame, whole])
+    frame = pd.concat([frame, whole[whole["whole"]].drop(columns="whole")])  # means over other shapes do not compare
     limit = max(float(np.abs(np.log2(frame["ratio"])).max()), 0.5)
     with mpl.rc_context(SETTINGS | {"axes.grid": False}):
         figure = Figure(figsize=(max(1.6 + 0.42 * len(columns) * len(engines), 9.2), 1.7 + 0.19 * len(cells)), layout=ConstrainedLayoutEngine(wspace=0.12))
@@ -49,5 +50,5 @@ def draw(setting: str, runs: Sequence[Run], look: Look, name: str) -> str:
             axes.set_yticks(np.arange(len(cells)) + 0.5, cells, rotation=0)
             axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=60, ha="right", rotation_mode="anchor")
             axes.tick_params(length=0)
-    told = "; ".join(f"{mean.cell} on {mean.engine} {brief(mean.value)}" for mean in means(runs))
+    told = "; ".join(f"{mean.cell} on {mean.engine} {brief(mean.value)}" for mean in means(runs) if mean.n == mean.of)
     return svg(figure, name, f"Times faster than {LSTM}: {setting}", f"Geometric means over shapes: {told}")

@@ -22,13 +22,14 @@ class Reached(NamedTuple):
 
 
 def goal(summary: Summary, runs: Sequence[Run]) -> tuple[float, str]:
-    """The score that is waited for, and in words: what counts as solved if any run got there, else halfway to it from chance."""
+    """The score that is waited for, and in words: what counts as solved, or the best trivial baseline where that is better, if any run got there; else halfway from chance."""
     task = summary.task
     values = [point.validation for run in runs if isinstance(run.spec, TrainSpec) and run.spec.task == summary.name for point in run.curve]
-    if any(summary.solves(value) for value in values):
-        return task.solved, f"solved, {shown(task.solved, summary.measure)}"
-    halfway = (task.chance + task.solved) / 2
-    return halfway, f"halfway from chance to solved, {shown(halfway, summary.measure)}, for no run solved it"
+    level, what, none = (task.solved, "solved", "solved it") if task.telling or task.trivial is None else (task.trivial, "the test score of the best trivial baseline", "got there")
+    if any(task.reaches(value, level) for value in values):
+        return level, f"{what}, {shown(level, summary.task.share)}"
+    halfway = (task.chance + level) / 2
+    return halfway, f"halfway from chance to {what}, {shown(halfway, summary.task.share)}, for no run {none}"
 
 
 def reached(summary: Summary, runs: Sequence[Run], level: float) -> list[Reached]:

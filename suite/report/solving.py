@@ -46,7 +46,7 @@ class Solving:
 def solvings(runs: Sequence[Run], summaries: Sequence[Summary]) -> list[Solving]:
     """A row a task and cell whose runs stop when the task is solved."""
     made = []
-    for summary in summaries:
+    for summary in (s for s in summaries if not s.searched):
         for cell in (score.cell for score in summary.scores):
             mine = [r for r in runs if r.spec.kind == "train" and r.spec.until_solved and (r.spec.task, r.spec.cell) == (summary.name, cell)]
             done = [r for r in mine if r.done]

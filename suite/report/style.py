@@ -26,6 +26,7 @@ INK, FAINT = "#101112", "#d0d1d2"  # replaced by the page's own colours
 WIDTH, HEIGHT = 4.4, 3.1
 LARGEST = 1.7  # pixels a point: no figure's letters outgrow those of its page
 DECIMALS = 7  # beyond them a number is written with an exponent
+NOISE = 1e-9  # share of a number that is rounding
 LONGEST = 44  # characters of a name in a figure; pages print all of it
 SHORT = 150  # from the smallest to the largest value of a log axis
 FOLD = 34  # characters of a line of a label
@@ -203,22 +204,53 @@ def percent(value: float) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
-def spread(low: float, high: float, measure: str) -> str:
-    """An interval for people: 97.9 to 98.3 %."""
-    return f"{100 * low:.1f} to {percent(high)}" if measure == "accuracy" else " to ".join(alike(low, high))
+def spread(low: float, high: float, share: bool) -> str:
+    """A range for people: 97.9 to 98.3 %."""
+    return between(*alike(low, high, share=share))
 
 
-def alike(*values: float) -> list[str]:
-    """Numbers with as many decimals each, three digits of the largest.
+def between(low: str, high: str) -> str:
+    """Two written numbers as a range."""
+    return f"{low.removesuffix(' %')} to {high}"
 
-    >>> alike(9.02, 9.5), alike(3.9e-05, 0.000104), alike(0, 0.273), alike(1234.5, 98765)
-    (['9.02', '9.50'], ['0.000039', '0.000104'], ['0', '0.273'], ['1,234', '98,765'])
+
+def around(center: float, low: float, high: float, share: bool) -> tuple[str, str]:
+    """A mean and its interval, with as many decimals each.
+
+    >>> around(10.04, 9.3, 10.8, False), around(0.5, 0.4, 0.6, True)
+    (('10.0', '9.3 to 10.8'), ('50.0 %', '40.0 to 60.0 %'))
     """
+    written = alike(center, low, high, share=share)
+    return written[0], between(*written[1:])
+
+
+def difference(center: float, low: float, high: float, share: bool) -> str:
+    """A difference of scores with its interval; of shares in points of a hundred.
+
+    >>> difference(0.021, 0.01, 0.032, True), difference(-0.175, -0.3, 0, False)
+    ('+2.1 points [+1.0, +3.2]', '-0.175 [-0.300, 0]')
+    """
+    scale, unit = (100.0, " points") if share else (1.0, "")
+    center, low, high = scale * center, scale * low, scale * high
+    middle, *ends = (f"+{text}" if value > 0 else text for value, text in zip((center, low, high), alike(center, low, high, least=1 if share else None), strict=True))
+    return f"{middle}{unit} [{', '.join(ends)}]"
+
+
+def alike(*values: float, share: bool = False, least: int | None = None) -> list[str]:
+    """Numbers with as many decimals each: three digits of the largest, or `least` decimals, and one digit of what lies between them; shares in per cent, with one decimal and two near the whole.
+
+    >>> alike(9.02, 9.5), alike(3.9e-05, 0.000104), alike(0, 0.273), alike(1234.5, 98765), alike(0.9991, 1, share=True)
+    (['9.02', '9.50'], ['0.000039', '0.000104'], ['0', '0.273'], ['1,234', '98,765'], ['99.91 %', '100.00 %'])
+    """
+    if share:
+        return [f"{text} %" for text in alike(*(100 * value for value in values), least=2 if any(0.999 <= value < 1 for value in values) else 1)]
     largest = max(map(abs, values), default=0.0)
-    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
-    return [f"{value:.3g}" if decimals > DECIMALS or not value else f"{value:,.{decimals}f}" for value in values]
+    width = max(values, default=0.0) - min(values, default=0.0)
+    base = least if least is not None else max(0, 2 - math.floor(math.log10(largest))) if largest else 0
+    decimals = max(base, min(base + 2, -math.floor(math.log10(width)))) if width > NOISE * largest else base
+    return [f"{value:.3g}" if decimals > DECIMALS or (not value and least is None) else f"{value:,.{decimals}f}" for value in values]
 
 
-def shown(value: float, measure: str) -> str:
+def shown(value: float, share: bool) -> str:
     """A score for people: shares in per cent, errors with three digits."""
-    return percent(value) if measure == "accuracy" else f"{value:.3g}"
+    return percent(value) if share else f"{value:.3g}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from suite.report.catalogue import BaselineEntry, TaskEntry
-from suite.report.style import shown, spread
+from suite.report.style import around
 from suite.runs import Run
 from suite.stats import Interval, Verdict, mean_interval, normal_interval, share_interval, verdicts
 
@@ -36,6 +36,7 @@ class Summary:
     scores: tuple[CellScore, ...]
     baselines: tuple[tuple[str, Interval], ...]
     at_once: tuple[tuple[str, Interval], ...] = ()
+    searched: bool = False  # settings are random from run to run: no mean over them says anything of a cell
 
     @property
     def name(self) -> str:
@@ -107,23 +108,25 @@ class Summary:
     @property
     def verdict(self) -> list[str]:
         """The task's result in one or two sentences."""
+        if self.searched:
+            return ["Settings are random from run to run: the runs are trials of different networks, over which no mean is taken.", *self.orderless, *self.laid_out]
         best, told = self.best, [*self.partial, *self.orderless, *self.laid_out]
         if best is None or best.interval is None:
             single = [s for s in self.scores if s.values]
             return [*told, "Too few runs with a score: nothing can be ranked." if single else "No run of this task has a score."]
-        ranking = f"Best mean: {best.cell}, {figured(best.interval, self.measure)}"
+        ranking = f"Best mean: {best.cell}, {figured(best.interval, self.task.share)}"
         ranking += f", tied with {listed(self.tied)}{self.further}." if self.tied else ", apart from all others (p < 0.05, Welch and Holm)." if sum(s.whole for s in self.scores) > 1 else "."
         return [ranking, *self.against, *told]
 
     def solved(self, score: CellScore) -> bool:
-        """Whether a cell's mean reaches what counts as solved."""
-        if score.interval is None or not score.whole:
+        """Whether a cell's mean reaches what counts as solved, and that level says anything."""
+        if score.interval is None or not score.whole or not self.task.telling:
             return False
         return self.solves(score.interval.center)
 
     def solves(self, value: float) -> bool:
         """Whether a score counts as solved."""
-        return value == self.task.solved or self.better(value, self.task.solved)
+        return self.task.reaches(value, self.task.solved)
 
     @property
     def partial(self) -> list[str]:
@@ -133,31 +136,48 @@ class Summary:
 
     @property
     def orderless(self) -> list[str]:
-        """That the task is solved without hearing the order of its inputs, if so."""
-        scores = [f"{name}, {figured(interval, self.measure)}" for name, interval in self.baselines if name in self.task.without_order]
+        """That the task is solved without hearing the order of its inputs, if no trivial baseline that hears it does better."""
+        if self.baseline is None or self.baseline[0] not in self.task.without_order:
+            return []
+        scores = [f"{name}, {figured(interval, self.task.share)}" for name, interval in self.baselines if name in self.task.without_order]
         return [f"Solved without hearing the order of its inputs ({'; '.join(scores)}): this task asks for no memory of order."] if scores else []
 
     @property
     def laid_out(self) -> list[str]:
         """That a model without a memory solves the task once the whole sequence lies before it, if so."""
-        if self.whole is None or not self.solves(self.whole[1].center):
+        if self.whole is None or not self.task.telling or not self.solves(self.whole[1].center):
             return []
         name, line = self.whole
-        return [f"A model that sees all inputs at once, and so needs no memory, solves it too ({name}, {figured(line, self.measure)})."]
+        return [f"A model that sees all inputs at once, and so needs no memory, solves it too ({name}, {figured(line, self.task.share)})."]
+
+    @property
+    def beaten(self) -> list[str]:
+        """Cells worse than the best trivial baseline, intervals apart."""
+        if self.baseline is None:
+            return []
+        line = self.baseline[1]
+        return [s.cell for s in self.scores if s.whole and s.interval and not s.interval.overlaps(line) and self.better(line.center, s.interval.center)]
 
     @property
     def against(self) -> list[str]:
-        """Who is shown to beat the best trivial baseline."""
+        """Who is shown to beat the best trivial baseline, who is shown to be worse, and of whom the data say neither."""
         if self.baseline is None:
             return []
         name, line = self.baseline
-        against = f"the best trivial baseline ({name}, {figured(line, self.measure)})"
-        if not self.winners:
-            return [f"This budget is too small to show that any cell beats {against}."]
-        losers = [s.cell for s in self.scores if s.cell not in self.winners and s.whole]
-        if not losers and len(self.winners) > 1:
+        against = f"the best trivial baseline ({name}, {figured(line, self.task.share)})"
+        beaten, unknown = self.beaten, [s.cell for s in self.scores if s.whole and s.cell not in (*self.winners, *self.beaten)]
+        if self.winners and not beaten and not unknown and len(self.winners) > 1:
             return [f"Every cell beats {against}."]
-        return [f"{listed(self.winners)} {'beats' if len(self.winners) == 1 else 'beat'} {against}" + (f"; {listed(losers)} {'is' if len(losers) == 1 else 'are'} not shown to." if losers else ".")]
+        worse = [f"{listed(beaten)} {'is' if len(beaten) == 1 else 'are'} worse than it"] if beaten else []
+        neither = f"{listed(unknown)} {'is' if len(unknown) == 1 else 'are'}"
+        if self.winners:
+            open_ones = [f"{neither} not shown to{' beat it' if worse else ''}"] if unknown else []
+            return ["; ".join([f"{listed(self.winners)} {'beats' if len(self.winners) == 1 else 'beat'} {against}", *worse, *open_ones]) + "."]
+        if line.center == (1.0 if self.task.share else 0.0):
+            return ["; ".join([f"T{against[1:]} is perfect: no cell can beat it", *worse]) + "."]
+        if not beaten:
+            return [f"This budget is too small to show that any cell beats {against}."]
+        return [f"T{against[1:]} beats {listed(beaten)}" + (f"; {neither} not told apart from it." if unknown else ".")]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -169,21 +189,36 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
-def summaries(runs: Sequence[Run], tasks: Sequence[TaskEntry], cells: Sequence[str]) -> list[Summary]:
-    """One summary a task, in the order of the catalogue."""
+def at_random(runs: Sequence[Run], drawn: Sequence[str]) -> bool:
+    """Whether runs of one cell differ in a setting that was drawn at random."""
+    cells: dict[str, set[str]] = {}
+    for run in runs:
+        cells.setdefault(run.spec.cell, set()).add(str([_setting(run.spec, path) for path in drawn]))
+    return any(len(settings) > 1 for settings in cells.values())
+
+
+def _setting(spec: object, path: str) -> object:
+    name, _, rest = path.partition(".")
+    value: object = getattr(spec, name, None)
+    return _setting(value, rest) if rest else value
+
+
+def summaries(runs: Sequence[Run], tasks: Sequence[TaskEntry], cells: Sequence[str], drawn: Sequence[str] = ()) -> list[Summary]:
+    """One summary a task, in the order of the catalogue; `drawn` are the settings that may be random from run to run."""
     made = []
     for task in tasks:
         scores = []
+        searched = at_random([r for r in runs if r.spec.kind == "train" and r.spec.task == task.name], drawn)
         for cell in cells:
             mine = [r for r in runs if r.spec.kind == "train" and r.spec.task == task.name and r.spec.cell == cell]
             if not mine:
                 continue
             values = tuple(r.score.test for r in mine if r.score is not None and r.score.test is not None)
             other = tuple(r.status for r in mine if r.score is None or r.score.test is None)
-            parameters = next((r.costs.parameters for r in mine if r.costs.parameters), None)
-            scores.append(CellScore(cell, values, parameters, clipped(mean_interval(values), task), other))
+            parameters = None if searched else next((r.costs.parameters for r in mine if r.costs.parameters), None)
+            scores.append(CellScore(cell, values, parameters, None if searched else clipped(mean_interval(values), task), other))
         lines, at_once = (tuple((b.name, baseline_interval(b, task.measure)) for b in task.baselines if b.whole is whole) for whole in (False, True))
-        made.append(Summary(task, tuple(scores), lines, at_once))
+        made.append(Summary(task, tuple(scores), lines, at_once, searched))
     return made
 
 
@@ -202,10 +237,11 @@ def baseline_interval(baseline: BaselineEntry, measure: str) -> Interval:
     return normal_interval(baseline.score, baseline.deviation, baseline.n)
 
 
-def figured(interval: Interval, measure: str) -> str:
+def figured(interval: Interval, share: bool) -> str:
     """A score with its interval and n.
 
-    >>> figured(Interval(0.5, 0.4, 0.6, 8), "accuracy")
+    >>> figured(Interval(0.5, 0.4, 0.6, 8), share=True)
     '50.0 % [40.0 to 60.0 %], n = 8'
     """
-    return f"{shown(interval.center, measure)} [{spread(interval.low, interval.high, measure)}], n = {interval.n:,}"
+    center, within = around(interval.center, interval.low, interval.high, share)
+    return f"{center} [{within}], n = {interval.n:,}"

@@ -35,9 +35,9 @@ def tables(runs: Sequence[Run]) -> str:
         parts.append(f"({shape.brief}): {shape.title}; {repeats(group)}\n" + aligned(["cell", "engine", *used], rows))
     found = means(runs)
     if found:
-        rows = [[m.cell, m.engine, m.setting, f"{brief(m.value)} [{brief(m.low)}, {brief(m.high)}]", str(m.n)] for m in found]
+        rows = [[m.cell, m.engine, m.setting, m.machine, f"{brief(m.value)} [{brief(m.low)}, {brief(m.high)}]", m.counted] for m in found]
         head = f"times faster than {LSTM}: geometric mean over shapes [smallest, largest]"
-        parts.append(f"{head}\n" + aligned(["cell", "engine", "setting", "× nn.LSTM", "shapes"], rows))
+        parts.append(f"{head}\n" + aligned(["cell", "engine", "setting", "machine", "× nn.LSTM", "shapes"], rows))
     return "\n\n".join(parts)
 
 

@@ -113,27 +113,37 @@ def _over(value: Timing | None, whole: Timing | None) -> Timing | None:
 
 
 class Mean(NamedTuple):
-    """The geometric mean over shapes of a cell's ratio to torch.nn.LSTM, with the smallest and the largest of them."""
+    """The geometric mean over n shapes of a cell's ratio to torch.nn.LSTM on a machine, with the smallest and the largest of them; `of` is the most shapes that any cell was timed at there."""
 
     cell: str
     engine: str
     setting: str
+    machine: str
     value: float
     low: float
     high: float
     n: int
+    of: int
+
+    @property
+    def counted(self) -> str:
+        """How many of the shapes it is over: means over different ones do not compare."""
+        return f"{self.n} of {self.of}" if self.n < self.of else f"{self.n}"
 
 
 def means(runs: Sequence[Run]) -> list[Mean]:
-    """One for each cell, engine and setting, by setting, the fastest first."""
+    """One for each cell, engine, setting and machine, by setting and machine; those over all shapes first, the fastest first."""
     found: dict[tuple[str, str, str, str], list[float]] = {}
     for shape, group in shapes(runs).items():
         for run in group:
             timing = ratio(run, LSTM)
             if timing and timing.median:
                 found.setdefault((run.spec.cell, run.spec.engine, shape.setting, shape.machine), []).append(timing.median)
-    made = [Mean(*key[:3], math.exp(sum(map(math.log, values)) / len(values)), min(values), max(values), len(values)) for key, values in found.items()]
-    return sorted(made, key=lambda mean: (mean.setting, -mean.value))
+    most: dict[tuple[str, str], int] = {}
+    for (_, _, *place), values in found.items():
+        most[place[0], place[1]] = max(len(values), most.get((place[0], place[1]), 0))
+    made = [Mean(*key, math.exp(sum(map(math.log, values)) / len(values)), min(values), max(values), len(values), most[key[2:]]) for key, values in found.items()]
+    return sorted(made, key=lambda mean: (mean.setting, mean.machine, mean.n < mean.of, -mean.value))
 
 
 def table(runs: Sequence[Run]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from suite.report.catalogue import FigureEntry, TaskEntry
 from suite.report.costs import COSTS, Priced, front, priced
 from suite.report.material import Material, cell_file, runs_link
-from suite.report.style import decade, shown, spread
+from suite.report.pages.results import averaged
+from suite.report.style import decade
 from suite.report.summary import Summary
 
 SHARES = {"%": 0.01, "": 1.0}
@@ -40,13 +41,12 @@ def chart(material: Material, summary: Summary) -> dict[str, Any] | None:
 def point(material: Material, s: Summary, p: Priced, fronts: dict[str, list[str]]) -> dict[str, Any]:
     """A cell's mean with its interval, or the one score there is."""
     mean, interval = sum(p.score.values) / len(p.score.values), p.score.interval
-    said = f"{shown(mean, s.measure)}, {spread(interval.low, interval.high, s.measure)}, n = {interval.n}" if interval else f"{shown(mean, s.measure)}, n = 1, no spread"
     return {
         "cell": p.score.cell,
         "score": mean,
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
-        "said": said,
+        "said": ", ".join(averaged(p, s)),
         "href": runs_link(task=s.name, cell=p.score.cell),
         "page": cell_file(material.base.get(p.score.cell, p.score.cell)),
         "front": [cost for cost, cells in fronts.items() if p.score.cell in cells],

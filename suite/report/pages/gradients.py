@@ -27,7 +27,7 @@ def _part(material: Material, number: int) -> dict[str, Any] | None:
     rows = []
     for each in found:
         score = next(score for score in s.scores if score.cell == each.cell)
-        gates = "; ".join(f"{gate} {shown(value, 'accuracy')}" for gate, value in each.gates.items())
+        gates = "; ".join(f"{gate} {shown(value, share=True)}" for gate, value in each.gates.items())
         half = f"{each.half:,}" if each.half is not None else "beyond"
         rows.append([material.cell_entry(each.cell), Entry(each.layer), Entry(each.state), result(s, score), Entry(half, sort=each.half if each.half is not None else 10**9), Entry(f"{each.last:.2g}", sort=each.last), Entry(f"{each.n}"), Entry(gates or "–", css="wrap")])
     headings = ["cell", "layer", "state", f"test {s.measure}", "lag at which a tenth is left", "at the longest lag", "n runs", "mean of gates"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from suite.report import accuracy, critical_difference
-from suite.report.costs import COSTS
+from suite.report.costs import offered
 from suite.report.exhibit import Drawing, Entry, Page, Table, entries
 from suite.report.material import Material
 from suite.report.pages.charts import chart, looks
 from suite.report.pages.results import cost_table, result_table, speed_means
 from suite.report.section import Section
 from suite.report.solving import solvings
+from suite.report.study.asked import parsed
 from suite.report.style import Drawn
+from suite.report.summary import Summary
 from suite.stats import Ranking, ranking
 
 STUDY = "suite.report.study"
@@ -31,31 +34,33 @@ CONTENTS = (
     ("costs", "Scores and costs", "costs"),
 )
 ROOMY = 360.0  # points
+FEWEST = 3  # kinds of task that a ranking is over
 LONG = 44  # characters from which a text in a table may be broken
 
 
 def pages(material: Material) -> list[Page]:
     """One page, `index.html`."""
-    searched = bool(material.catalogue.searched)  # a mean over random settings, and the size of one of them, say nothing of a cell
-    drawings = [] if searched else [_accuracy(material, number) for number, _ in enumerate(material.summaries)]
+    averaged = [s for s in material.summaries if not s.searched]  # a mean over random settings, and the size of one of them, say nothing of a cell
+    drawings = [_accuracy(material, number) for number, s in enumerate(material.summaries) if s in averaged]
     shown = [drawing for drawing in drawings if drawing.svg]
     ranked = _ranked(material)
-    results = result_table(material) if material.summaries else None
     costs = cost_table(material, material.summaries)
     solved = _solved(material)
     studied = [_section(number, section) for number, section in enumerate(_study(material))]
+    results = result_table(material) if averaged or (material.summaries and not studied) else None  # the study has a table of its own
     timing = speed_means(material)
-    panels = {drawing.chart: panel for summary, drawing in zip(material.summaries, drawings, strict=not searched) if (panel := chart(material, summary))}
+    panels = {drawing.chart: panel for summary, drawing in zip(averaged, drawings, strict=True) if (panel := chart(material, summary))}
     given = {
         "results": results,
-        "verdicts": [] if searched else [(material.task_entry(s.name), " ".join(s.verdict)) for s in material.summaries],
+        "averaged": bool(averaged),
+        "verdicts": [(material.task_entry(s.name), " ".join(s.verdict)) for s in averaged],
         "drawings": shown,
         "ranked": ranked,
-        "costs": costs if costs.rows and not searched else None,
+        "costs": costs if costs.rows else None,
         "solved": solved,
         "studied": studied,
         "timing": timing,
-        "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
+        "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in offered(material.runs)]},
         "numbers": _numbers(material),
     }
     given["contents"] = [(anchor, title) for anchor, title, key in CONTENTS if given[key]]
@@ -74,8 +79,9 @@ def _numbers(material: Material) -> list[tuple[str, str]]:
     """The experiment in a few counts."""
     done = sum(run.status == "done" for run in material.runs)
     machines = {run.where.machine for run in material.runs}
+    kinds, tasks = len(families(material.summaries)), len(material.summaries)
     found = [
-        (f"{len(material.summaries)}", "task" if len(material.summaries) == 1 else "tasks"),
+        (f"{tasks}", "task" if tasks == 1 else "tasks" if kinds == tasks else f"tasks of {kinds} kind{'s' * (kinds > 1)}"),
         (f"{len(material.cells)}", "cell" if len(material.cells) == 1 else "cells"),
         (f"{len(material.runs):,}", "runs"),
         (f"{len(material.runs) - done:,}", "without a result"),
@@ -85,24 +91,42 @@ def _numbers(material: Material) -> list[tuple[str, str]]:
 
 
 def _ranked(material: Material) -> Drawing | None:
-    """The critical-difference diagram over tasks that every cell finished; None for fewer than two of either."""
+    """The critical-difference diagram over tasks that every cell finished."""
     found = ranks(material)
     if found is None:
         return None
-    table = Table("ranks", "Mean ranks over tasks", ["cell", "mean rank", "low", "high", "n"], [[material.cell_entry(cell), *entries(*(f"{x:.2f}" for x in rank[:3]), rank.n)] for cell, rank in found.ranks.items()])
-    return Drawing("ranking", "Ranking over tasks", critical_difference.draw(found, material.look, "cd"), table, critical_difference.described(found), css="wide")
+    over = "tasks" if len(families(material.summaries)) == len(material.summaries) else "kinds of task"
+    table = Table("ranks", f"Mean ranks over {over}", ["cell", "mean rank", "low", "high", "n"], [[material.cell_entry(cell), *entries(*(f"{x:.2f}" for x in rank[:3]), rank.n)] for cell, rank in found.ranks.items()])
+    return Drawing("ranking", f"Ranking over {over}", critical_difference.draw(found, material.look, "cd", over), table, critical_difference.described(found, over), css="wide")
+
+
+def families(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
+    """Tasks by kind: those that differ in an argument alone, a length or the number of examples, are no sample of tasks."""
+    found: dict[str, list[Summary]] = {}
+    for s in summaries:
+        found.setdefault(parsed(s.name)[0], []).append(s)
+    return found
 
 
 def ranks(material: Material) -> Ranking | None:
-    """Ranks over the tasks that all cells of the page have whole results on, each score between chance (0) and solved (1)."""
-    rows = []
-    for s in material.summaries:
-        whole = {score.cell: float(np.mean(score.values)) for score in s.scores if score.values and not score.other}
-        if set(whole) == set(material.cells) and s.task.solved != s.task.chance:
-            rows.append([(whole[cell] - s.task.chance) / (s.task.solved - s.task.chance) for cell in material.cells])
-    if len(rows) < 2 or len(material.cells) < 2:
+    """Ranks over the kinds of task that all cells of the page have whole results on; None for fewer than FEWEST of them or one cell.
+
+    The score on a kind is the mean over its tasks, on each between chance (0) and solved (1).
+    """
+    rows = [row for family in families(material.summaries).values() if (row := _placed(material, family))]
+    if len(rows) < FEWEST or len(material.cells) < 2:
         return None
     return ranking({cell: [row[k] for row in rows] for k, cell in enumerate(material.cells)})
+
+
+def _placed(material: Material, family: Sequence[Summary]) -> list[float]:
+    """The mean score of every cell over the tasks of a kind that all of them finished; nothing where there is none."""
+    found = []
+    for s in family:
+        whole = {score.cell: float(np.mean(score.values)) for score in s.scores if score.values and not score.other}
+        if not s.searched and set(whole) == set(material.cells) and s.task.solved != s.task.chance:
+            found.append([(whole[cell] - s.task.chance) / (s.task.solved - s.task.chance) for cell in material.cells])
+    return [round(float(np.mean(scores)), 12) for scores in zip(*found, strict=True)]  # equal means are ties
 
 
 def _solved(material: Material) -> Table | None:

@@ -23,21 +23,21 @@ def pages(material: Material) -> list[Page]:
     """The page of all runs."""
     material.told("runs")
     runs = ordered(material)
-    measures = {s.name: s.measure for s in material.summaries}
+    shares = {s.name: s.task.share for s in material.summaries}
     labels = {s.name: s.label for s in material.summaries}
-    rows = [_row(run, measures, labels, material) for run in runs]
+    rows = [_row(run, shares, labels, material) for run in runs]
     headings = ["run", "task or shape", "cell", "engine", "seed", "status", "test", "parameters", "seconds", "machine", "commit", "repeat"]
     table = Table("runs", "All runs", headings, rows, css="runs", filters=("task or shape", "cell", "status", "machine"), ids=[run.file.removesuffix(".json") for run in runs], chunk=CHUNK)
     given = {"table_of_runs": table, "tasks": {s.name: s.label for s in material.summaries}}
     return [Page("runs.html", "Runs", "runs.html", "Runs", given, [table], ["dataTables.min.js"])]
 
 
-def _row(run: Run, measures: dict[str, str], labels: dict[str, str], material: Material) -> list[Entry]:
+def _row(run: Run, shares: dict[str, bool], labels: dict[str, str], material: Material) -> list[Entry]:
     spec, costs = run.spec, run.costs
     what = f"speed ({spec.length}, {spec.batch}, {spec.inputs}, {spec.units})" if isinstance(spec, SpeedSpec) else labels.get(spec.task, spec.task)
     test = run.score.test if run.score is not None else None
-    measure = "" if isinstance(spec, SpeedSpec) else measures.get(spec.task, "")
-    result = Entry(shown(test, measure), sort=test) if test is not None else Entry(f"{1e3 * costs.step.median:.3g} ms a step" if costs.step else "", sort=costs.step.median if costs.step else "")
+    share = not isinstance(spec, SpeedSpec) and shares.get(spec.task, False)
+    result = Entry(shown(test, share), sort=test) if test is not None else Entry(f"{1e3 * costs.step.median:.3g} ms a step" if costs.step else "", sort=costs.step.median if costs.step else "")
     commit = run.where.commit[:8] or run.where.carrousel
     return [
         Entry(run.id[:8], href=f"#run-{run.file.removesuffix('.json')}", code=True),

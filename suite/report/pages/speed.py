@@ -12,7 +12,7 @@ from suite.report.text import cell, repeats
 from suite.report.timings import Shape, measured, shapes
 from suite.runs import Run
 
-COLUMNS = "A column is a shape: steps, batch, inputs and units. Blue is faster than torch.nn.LSTM at the same shape, red slower; the fastest cells in the geometric mean stand first."
+COLUMNS = "A column is a shape: steps, batch, inputs and units. Blue is faster than torch.nn.LSTM at the same shape, red slower; the fastest cells in the geometric mean stand first. What is empty was not timed; a cell without all shapes has no mean and stands last."
 
 
 def pages(material: Material) -> list[Page]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from suite.report import accuracy, example, learning, lengths, reached
-from suite.report.costs import COSTS
+from suite.report.costs import offered
 from suite.report.exhibit import Drawing, Entry, Page, Table, entries
 from suite.report.material import Material, task_file
 from suite.report.pages.charts import chart, looks
-from suite.report.pages.results import cost_table, result
-from suite.report.style import shown, spread
+from suite.report.pages.results import cost_table, passed, result
+from suite.report.study.delays import bracket
+from suite.report.style import around, difference, shown
 from suite.report.summary import Summary
 from suite.report.ways import settings
 from suite.runs import curves
@@ -29,7 +30,7 @@ def pages(material: Material) -> list[Page]:
 
 
 def _between(s: Summary) -> list[Entry]:
-    return [Entry(shown(value, s.measure), sort=value) for value in (s.task.chance, s.task.solved)]
+    return [Entry(shown(value, s.task.share), (note,) if (note := passed(s)[2:]) and value == s.task.solved else (), sort=value) for value in (s.task.chance, s.task.solved)]
 
 
 def _page(material: Material, number: int) -> Page:
@@ -39,9 +40,9 @@ def _page(material: Material, number: int) -> Page:
     drawings = _drawings(material, s, number)
     runs = material.trained(s.name)
     level, said = reached.goal(s, runs)
-    waited = reached.reached(s, runs, level)
+    waited = [] if s.searched else reached.reached(s, runs, level)
     times = _times(material, s, waited, said, number)
-    sweep = lengths.sweep(s, material.summaries)
+    sweep = None if s.searched else lengths.sweep(s, [other for other in material.summaries if not other.searched])
     lengthened = material.once(("sweep", sweep.argument, *(other.name for _, other in sweep.tasks)), lambda: _lengthened(material, sweep, number)) if sweep else []
     panel = chart(material, s)
     costs = cost_table(material, [s])
@@ -62,7 +63,7 @@ def _page(material: Material, number: int) -> Page:
         "pairs": pairs,
         "costs": costs if costs.rows else None,
         "settings": settings(runs, s.name),
-        "charts": {"panels": {"accuracy": panel} if panel else {}, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
+        "charts": {"panels": {"accuracy": panel} if panel else {}, "looks": looks(material), "costs": [cost._asdict() for cost in offered(material.runs)]},
     }
     shows = [scores, *given["drawings"], *times, *lengthened, *(d.data for d in (*times, *lengthened)), baselines, published, pairs, given["costs"]]
     scripts = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"] if panel else []
@@ -70,15 +71,15 @@ def _page(material: Material, number: int) -> Page:
 
 
 def _values(s: Summary, values: tuple[float, ...]) -> str:
-    return ", ".join(shown(value, s.measure) for value in sorted(values)[:40]) + (f" and {len(values) - 40} more" if len(values) > 40 else "")
+    return ", ".join(shown(value, s.task.share) for value in sorted(values)[:40]) + (f" and {len(values) - 40} more" if len(values) > 40 else "")
 
 
 def _facts(s: Summary) -> list[tuple[str, str]]:
     task = s.task
     found = [
         ("score", f"{task.measure}, {task.better} is better"),
-        ("chance", f"{shown(task.chance, task.measure)}, the best constant answer"),
-        ("solved at", shown(task.solved, task.measure)),
+        ("chance", f"{shown(task.chance, task.share)}, the best constant answer"),
+        ("solved at", shown(task.solved, task.share) + passed(s)),
         ("inputs", f"{task.inputs:,}" if task.inputs else ""),
         ("outputs", f"{task.outputs:,}" if task.outputs else ""),
         ("asked", {"last": "after the last step", "every": "at every step"}.get(task.supervision, task.supervision)),
@@ -96,8 +97,8 @@ def _drawings(material: Material, s: Summary, number: int) -> list[Drawing]:
     points = Table("curves-data", f"Learning curves on {s.label}", ["cell", "seed", "step", "loss", "validation"], [entries(*row) for row in found[["cell", "seed", "step", "loss", "validation"]].itertuples(index=False)])
     return [
         Drawing("example", f"One example of {s.label}", example.draw(s.task, f"e{number}"), None, example.answer(s.task), css="wide"),
-        Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name))), data, chart="accuracy"),
-        Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a thin line a run, a thick one the mean of a cell's runs."),
+        Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name))), data if data.rows else None, chart="accuracy"),
+        Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a line a run." if s.searched else f"Score on the validation split over updates: a thin line a run, a thick one the mean of {learning.counts(runs)} as far as all of them go, for runs that are solved stop."),
     ]
 
 
@@ -112,16 +113,15 @@ def _times(material: Material, s: Summary, waited: list[reached.Reached], said: 
 def _lengthened(material: Material, found: lengths.Sweep, number: int) -> list[Drawing]:
     rows = []
     for cell, each in lengths.each_critical(found, [run for _, other in found.tasks for run in material.trained(other.name)]).items():
-        center, low, high = ("below all tried" if x is None else f"{x:g}" for x in (each.center, each.low, each.high))
-        rows.append([material.cell_entry(cell), Entry(center), Entry(f"{low} to {high}{' or beyond' if each.beyond else ''}, n = {each.n}")])
-    table = Table("critical", f"Critical {found.argument}: the largest that at least half of the seeds solve", ["cell", f"critical {found.argument}", "95 % interval"], rows)
+        rows.append([material.cell_entry(cell), Entry(bracket(each) if each else "–", () if each else ("not the same seeds everywhere",), sort=(each.center or 0.0) if each else -1.0)])
+    table = Table("critical", f"Critical {found.argument}: the largest that at least half of the seeds solve", ["cell", f"critical {found.argument} [95 % interval], n"], rows)
     note = f"The same task at {len(found.tasks)} values of its {found.argument}. The dotted line is what counts as solved."
     return [Drawing("lengths", f"Over {found.argument}", lengths.draw(found, material.look, f"g{number}"), table if rows else None, note)]
 
 
 def _baselines(s: Summary) -> Table | None:
     order = [(name, line, "sees all inputs at once") for name, line in s.at_once] + [(name, line, "hears no order" if name in s.task.without_order else "no memory") for name, line in s.baselines]
-    rows = [[Entry(name), Entry(shown(line.center, s.measure), sort=line.center), Entry(f"{spread(line.low, line.high, s.measure)}, n = {line.n:,}"), Entry(kind)] for name, line, kind in order]
+    rows = [[Entry(name), Entry(center, sort=line.center), Entry(f"{within}, n = {line.n:,}"), Entry(kind)] for name, line, kind in order for center, within in [around(line.center, line.low, line.high, s.task.share)]]
     return Table("baselines", "Trivial baselines", ["baseline", s.measure, "95 % interval over answers", "kind"], rows) if rows else None
 
 
@@ -133,10 +133,10 @@ def _published(s: Summary) -> Table | None:
 def _pairs(s: Summary) -> Table | None:
     """Every two cells by Welch's test with Holm's correction."""
     able = {score.cell: score.values for score in s.scores if len(score.values) > 1 and not score.other}
-    if len(able) < 2:
+    if len(able) < 2 or s.searched:
         return None
     rows = [
-        [Entry(v.a, css="name"), Entry(v.b, css="name"), Entry(v.better or "tied", css="name"), Entry(f"{v.difference.center:.3g} [{v.difference.low:.3g}, {v.difference.high:.3g}]", sort=v.difference.center), Entry(f"{v.difference.n}"), Entry(f"{v.p:.2g}", sort=v.p), Entry("–" if v.more is None else f"{v.more:,}", sort=v.more or 0)]
+        [Entry(v.a, css="name"), Entry(v.b, css="name"), Entry(v.better or "tied", css="name"), Entry(difference(v.difference.center, v.difference.low, v.difference.high, s.task.share), sort=v.difference.center), Entry(f"{v.difference.n}"), Entry(f"{v.p:.2g}", sort=v.p), Entry("–" if v.more is None else f"{v.more:,}", sort=v.more or 0)]
         for v in verdicts(able, s.task.better)
     ]
     return Table("pairs", "Every two cells", ["cell", "and", "better", "difference of means [95 %]", "n of both", "p (Holm)", "seeds of each to tell apart"], rows, filters=("cell", "and"))

@@ -8,6 +8,7 @@ from suite.report.catalogue import TaskEntry
 from suite.report.section import Section
 from suite.report.study import claims
 from suite.report.study.asked import Asked, differing, lost, short, tests
+from suite.report.style import shown
 from suite.report.timings import LSTM
 from suite.runs import Run, Timing
 from suite.stats import Interval, reaching, updates_to, variants, verdicts
@@ -99,11 +100,11 @@ def scores(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry
 
 
 def level(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry) -> tuple[float, str]:
-    """What is waited for: what counts as solved if half of all runs get there, else the score that nine tenths of all runs reach."""
+    """What is waited for: what counts as solved, or the best trivial baseline where that is better, if half of all runs get there; else the score that nine tenths of all runs reach."""
     best = sorted((run.score.validation for name in (cell, baseline) for run in runs[name] if run.score is not None and run.score.validation is not None), reverse=task.better == "higher")
-    there = sum(value >= task.solved if task.better == "higher" else value <= task.solved for value in best)
-    if 2 * there >= len(best):
-        return task.solved, "solved"
+    goal, what = (task.solved, "solved") if task.telling or task.trivial is None else (task.trivial, "the test score of the best trivial baseline")
+    if 2 * sum(task.reaches(value, goal) for value in best) >= len(best):
+        return goal, what
     return best[math.ceil(0.9 * len(best)) - 1], "what nine tenths of all runs reach"
 
 
@@ -119,7 +120,7 @@ def times(cell: str, baseline: str, runs: dict[str, list[Run]], task: TaskEntry)
     sooner = "neither is shown to get there sooner" if first is None or second is None or first.overlaps(second) else f"{cell if first.center < second.center else baseline} gets there sooner"
     more = [name for name in (cell, baseline) if often(found[name], found[baseline if name == cell else cell])]
     sooner = f"{more[0]} gets there more often" if more and sooner.startswith("neither") else sooner
-    return f"Updates on {short(task)} until {goal:.4g} ({what}): {sooner} ({cell} {words[cell]}, {baseline} {words[baseline]}).", [f"{goal:.4g} ({what})", words[cell], words[baseline]], found
+    return f"Updates on {short(task)} until {shown(goal, task.share)} ({what}): {sooner} ({cell} {words[cell]}, {baseline} {words[baseline]}).", [f"{shown(goal, task.share)} ({what})", words[cell], words[baseline]], found
 
 
 def often(mine: Median, theirs: Median) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.names import parse_call
 from suite.report.catalogue import Catalogue, TaskEntry
-from suite.report.style import Look, shown
+from suite.report.style import Look, alike, difference
 from suite.report.summary import clipped
 from suite.runs import Run, SpeedSpec, TrainSpec
 from suite.stats import Interval, Welch
@@ -97,14 +97,13 @@ def outcome(tested: Welch, task: TaskEntry) -> str:
 def scored(interval: Interval, task: TaskEntry) -> str:
     """A score with its interval and n, for people; an interval ends where scores do."""
     interval = clipped(interval, task) or interval
-    return f"{shown(interval.center, task.measure)} [{shown(interval.low, task.measure)}, {shown(interval.high, task.measure)}], n = {interval.n}"
+    center, low, high = alike(interval.center, interval.low, interval.high, share=task.share)
+    return f"{center} [{low}, {high}], n = {interval.n}"
 
 
 def differing(interval: Interval, task: TaskEntry) -> str:
     """A difference of scores with its interval and n; of shares in points of a hundred."""
-    if task.share:
-        return f"{100 * interval.center:+.1f} points [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}], n = {interval.n}"
-    return f"{interval.center:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}], n = {interval.n}"
+    return f"{difference(interval.center, interval.low, interval.high, task.share)}, n = {interval.n}"
 
 
 def short(task: TaskEntry) -> str:

@@ -32,7 +32,7 @@ def of(given: Asked, task: TaskEntry) -> Section | None:
     means = {cell: {TRAINED: mean_interval(tests(runs)), **{label: mean_interval(at(runs, label)) for label in labels}} for cell, runs in trained.items()}
     rows = [[cell, *(scored(interval, task) if interval else "–" for interval in each.values())] for cell, each in means.items()]
     said = [told(label, means, task) for label in (TRAINED, *labels)] + [f"{word}: its means are of the others." for runs in trained.values() if (word := lost(runs))]
-    solved = "; ".join(f"{label} {shown(goal(label, task)[1], task.measure)}, chance {shown(goal(label, task)[0], task.measure)}" for label in (TRAINED, *labels))
+    solved = "; ".join(f"{label} {shown(goal(label, task)[1], task.share)}, chance {shown(goal(label, task)[0], task.share)}" for label in (TRAINED, *labels))
     note = f"The same weights, chosen at the difficulty trained on, scored at the others; a label is the task's own argument, and a task that draws its lengths draws them up to it. What counts as solved: {solved}."
     return Section(f"Beyond what was trained on: {short(task)}", said, [drawn(given, task, means)], [(["cell", TRAINED, *labels], rows)], note)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def of(given: Asked, argument: str, group: list[tuple[Any, TaskEntry]]) -> Secti
         for cell, runs in given.trained(entry.name).items():
             sweep.setdefault(cell, {})[value] = solved(entry, runs)
             rates.setdefault(cell, {})[value] = ", ".join(dict.fromkeys(f"{run.spec.optimiser.lr:g}" for run in runs if run.spec.kind == "train"))
-    found = {cell: made for cell, at in sweep.items() if sorted(at) == values[: len(at)] and (made := whole(at)) is not None}  # harder ones may be left out
+    found = {cell: made for cell, at in sweep.items() if (made := answered(at, values)) is not None}
     said = [f"{cell} {worded(each, list(sweep[cell]), f'{short(task)} at {argument}')}." for cell, each in found.items()]
     said += [f"{cell}: not every {argument} up to its hardest has the same seeds with a result, so no critical one is given." for cell in sweep if cell not in found]
     chosen = len({rate for each in rates.values() for rate in each.values()}) > 1  # or every run had the same
@@ -57,6 +58,11 @@ def whole(at: dict[float, dict[int, bool]]) -> Critical | None:
     return critical({value: [each[seed] for seed in seeds] for value, each in at.items()}, np.random.default_rng(0))
 
 
+def answered(at: dict[float, dict[int, bool]], values: Sequence[float]) -> Critical | None:
+    """The critical value of a cell that was asked every difficulty, or all up to some: harder ones may be left out."""
+    return whole(at) if sorted(at) == list(values[: len(at)]) else None
+
+
 def end(value: float | None, beyond: bool = False) -> str:
     """A limit in words."""
     return "none" if value is None else f"{value:g}{' or more' if beyond else ''}"
@@ -74,7 +80,7 @@ def worded(found: Critical, tried: list[Any], task: str) -> str:
 
 def bracket(found: Critical) -> str:
     """The critical value with its interval and n."""
-    return f"{end(found.center)} [{end(found.low)}, {end(found.high, found.beyond)}], n = {found.n}"
+    return f"{end(found.center, found.beyond and found.center == found.high)} [{end(found.low)}, {end(found.high, found.beyond)}], n = {found.n}"
 
 
 def counted(at: dict[int, bool] | None) -> str:

@@ -81,7 +81,7 @@ def ranked(given: Asked, task: TaskEntry, found: dict[str, Trials], tested: dict
     note = (
         f"The best {kept} of {n} trials by validation (the paper keeps a tenth; a quarter where that would be too few), mean with Student's interval; Welch's test against {baseline}, Bonferroni's correction for {len(tested)} comparisons, which the paper does not make. "
         "The best trials of a search are no sample, so p is a convention and no error rate. Every variant has the same trials, which the test does not make use of. "
-        f"{task.better.capitalize()} is better; a trial that diverged, or is worse than chance, counts as chance ({shown(task.chance, task.measure)})."
+        f"{task.better.capitalize()} is better; a trial that diverged, or is worse than chance, counts as chance ({shown(task.chance, task.share)})."
     )
     return Section(f"The best trials of each variant on {task.label}", said, [strips(task, found, means, order, given.look)], [(headings, rows)], note)
 

@@ -83,7 +83,7 @@ def of(given: Asked, task: TaskEntry) -> Section | None:
     rows = [[named(each), percents(each), str(each.n)] for each in shares[:10]]
     weak = "" if found.fit > 0.3 else " It explains little, so these shares mean little."
     note = (
-        f"Functional analysis of variance over a random forest fitted to n = {found.n} trials of all variants together; in brackets how far its trees differ, which is no confidence interval. A score worse than chance ({shown(task.chance, task.measure)}) counts as chance. "
+        f"Functional analysis of variance over a random forest fitted to n = {found.n} trials of all variants together; in brackets how far its trees differ, which is no confidence interval. A score worse than chance ({shown(task.chance, task.share)}) counts as chance. "
         f"The forest explains {100 * found.fit:.0f} % of the variance of trials it has not seen.{weak}"
     )
     return Section(f"Which settings matter on {task.label}", said, [curves(given, task, found)] if continuous(given) else [], [(["setting, or two together beyond each alone", "share of the variance", "n"], rows)], note)

@@ -41,7 +41,7 @@ def of(given: Asked, group: list[tuple[Any, TaskEntry]]) -> Section | None:
     rows = [row(size, cell, scores, baseline, task) for size, scores in whole.items() for cell in scores if cell != baseline and baseline in scores]
     headings = ["training examples", "cell", f"its test {task.measure}", baseline, f"minus {baseline}", "verdict at this size alone"]
     note = (
-        f"Level: nine tenths of the way from chance ({shown(task.chance, task.measure)}) to the best mean with the most examples. Needed: the size at which a cell's mean reaches it, between two sizes on their logarithm; "
+        f"Level: nine tenths of the way from chance ({shown(task.chance, task.share)}) to the best mean with the most examples. Needed: the size at which a cell's mean reaches it, between two sizes on their logarithm; "
         f"brackets: 95 % of resampled seeds, given the rates that were chosen. Means with Student's intervals; differences with Welch's, {len(rows)} tests at p < 0.05 each, not corrected for one another. "
         "As many updates from each size; smaller sets are the beginnings of larger ones, the same for all cells."
     )
@@ -51,7 +51,7 @@ def of(given: Asked, group: list[tuple[Any, TaskEntry]]) -> Section | None:
 def compared(cell: str, mine: Needed, baseline: str, theirs: Needed, goal: float, task: TaskEntry) -> str:
     """Who needs less data, where their intervals are apart."""
     answer = "is not shown to need less or more data" if mine.overlaps(theirs) else "needs less data" if mine.center < theirs.center else "needs more data"
-    return f"On {short(task)} {cell} {answer} than {baseline}: to a test {task.measure} of {shown(goal, task.measure)} {cell} needs {worded(mine)}, {baseline} {worded(theirs)}."
+    return f"On {short(task)} {cell} {answer} than {baseline}: to a test {task.measure} of {shown(goal, task.share)} {cell} needs {worded(mine)}, {baseline} {worded(theirs)}."
 
 
 def row(size: int, cell: str, scores: dict[str, list[float]], baseline: str, task: TaskEntry) -> list[str]:
