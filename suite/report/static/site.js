@@ -33,8 +33,8 @@
       for (const name of ["role", "aria-label", "tabindex"]) { inner.setAttribute(name, region.getAttribute(name)); region.removeAttribute(name); }
       region.classList.add("live");
     }
-    tables.set(table, { made, names, filters: {} });
     const row = make("div", { class: "filters" });
+    tables.set(table, { made, names, filters: {}, row });
     chosen.forEach((name, k) => {
       if (values[k].length < 2 || values[k].length > 400) return;
       const select = make("select", { "aria-label": name }, new Option(`all ${values[k].length}`, ""), ...values[k].map((value) => new Option(value.length > 70 ? `${value.slice(0, 69)}…` : value, value)));
@@ -42,14 +42,22 @@
       row.append(make("label", {}, name, select));
       tables.get(table).filters[name] = select;
     });
-    if (row.children.length) holder.prepend(row);
+    if (chosen.length) holder.prepend(row);
   }
 
-  function choose(table, name, value) {
-    const { made, names, filters } = tables.get(table);
-    const column = names.indexOf(name);
-    if (filters[name]) filters[name].value = value;
-    made.column(column).search.fixed("chosen", value ? (text, row, index) => plain(made.row(index).node(), column) === value : null).draw();
+  /* Shows the rows whose entry in one column fits, all of them for an empty value. What no select can say is said by a button that takes it away. */
+  function choose(table, name, value, fits = (text) => text === value) {
+    const { made, names, filters, row } = tables.get(table);
+    const column = names.indexOf(name), select = filters[name];
+    if (select) select.value = value;
+    [...row.querySelectorAll("button.chip")].filter((chip) => chip.dataset.column === name).forEach((chip) => chip.remove());
+    if (value && select?.value !== value) {
+      if (select) select.value = "";
+      const chip = make("button", { type: "button", class: "chip", "data-column": name, title: "Show all again" }, `${name}: ${value} ×`);
+      chip.addEventListener("click", () => choose(table, name, ""));
+      row.append(chip);
+    }
+    made.column(column).search.fixed("chosen", value ? (text, entry, index) => fits(plain(made.row(index).node(), column)) : null).draw();
   }
 
   /* charts */
@@ -230,11 +238,17 @@
     if (hash.startsWith("run-")) { show(hash.slice(4)); return; }
     const asked = new URLSearchParams(location.hash.slice(1).replace(/\+/g, "%2B"));
     if (asked.has("run")) show(asked.get("run"));
-    if (!tables.has(table)) return;
-    const labels = data.tasks ?? {};
-    if (asked.has("task")) choose(table, "task or shape", labels[asked.get("task")] ?? asked.get("task"));
-    if (asked.has("cell")) choose(table, "cell", asked.get("cell"));
-    if (asked.has("status")) tables.get(table).made.column(5).search(asked.get("status")).draw();
+    const wanted = ["task", "cell", "engine", "status"].filter((name) => asked.has(name));
+    if (!tables.has(table) || !wanted.length) return;
+    const { made, names } = tables.get(table), labels = JSON.parse(document.getElementById("run").dataset.tasks);
+    made.search("");
+    names.forEach((name) => choose(table, name, ""));
+    for (const name of wanted) {
+      const value = name === "task" ? labels[asked.get(name)] ?? asked.get(name) : asked.get(name);
+      if (name === "status") choose(table, name, value, (text) => text.startsWith(value) && text.endsWith((asked.get("why") ?? "").trim()));
+      else choose(table, name === "task" ? "task or shape" : name, value);
+    }
+    if (asked.has("kind")) choose(table, "task or shape", asked.get("kind"), (text) => text.startsWith(`${asked.get("kind")} (`));
   }
 
   function runs() {
