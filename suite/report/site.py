@@ -14,6 +14,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from suite.report import assets, flow
 from suite.report.catalogue import read_catalogue
+from suite.report.direction import isolating
 from suite.report.downloads import Links, links, save
 from suite.report.exhibit import Page, ordered
 from suite.report.material import Found, Material, material, runs_link
@@ -140,9 +141,9 @@ def _data(path: Path, name: str, value: Any) -> Path:
 
 def _environment(made: Material, options: Options, files: Links) -> Environment:
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["isolated"] = isolating([*made.described, *made.cells, *(name for s in made.summaries for name in (s.name, s.label))])
     environment.globals |= {
         "shown": shown,
-        "id": id,
         "ordered": ordered,
         "spread": spread,
         "brief": brief,
