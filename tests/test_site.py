@@ -188,6 +188,32 @@ def test_the_cost_is_switched_and_published_figures_are_turned_off(browser, site
         assert opened.wrong == []
 
 
+def test_published_figures_beyond_the_axis_do_not_stretch_it(browser, tmp_path):
+    music = {"measure": "negative log-likelihood, nats a frame", "better": "lower", "chance": 15.0, "solved": 10.0, "baselines": [BaselineEntry(name="last", score=9.4, deviation=0.1, n=50).model_dump()]}
+    figures = [{"method": method, "measure": "test negative log-likelihood", "value": value, "unit": "nats a frame", "confidence": known} for method, value, known in (("TCN", 8.1, "seen"), ("RNN", 9.3, "seen"), ("tanh", 700.0, "unsure"))]
+    (tmp_path / "catalogue.json").write_text(json.dumps({"experiment": "e", "question": "?", "command": "c", "cells": [], "tasks": [task(TASKS[1]) | music | {"figures": figures}]}))
+    for cell, level in (("gru", 9.2), ("lstm", 9.5)):
+        for seed in range(3):
+            run = trained(cell, seed, TASKS[1])
+            Store(tmp_path / "runs").write(run.model_copy(update={"score": run.score.model_copy(update={"test": level + 0.01 * seed})}))
+    render(tmp_path)
+    with Opened(browser, tmp_path / "index.html") as opened:
+        page, figure = opened.page, opened.page.locator("figure[data-chart]").first
+        figure.scroll_into_view_if_needed()
+        page.wait_for_selector("figure[data-drawn]")
+        said = lambda: figure.locator("svg [aria-label*='published']").evaluate_all("marks => marks.map(mark => mark.getAttribute('aria-label'))")
+        assert len(said()) == 2
+        ticks = [float(text) for text in figure.locator("svg .role-axis-label text").all_text_contents() if re.fullmatch(r"\d+\.\d+", text)]
+        assert ticks
+        assert 9 < min(ticks) <= max(ticks) < 10
+        assert "lower is better" in figure.locator("svg").text_content()
+        assert figure.locator("svg text", has_text=re.compile("^last$")).count() == 1
+        page.get_by_label("unsure ones too").check()
+        page.wait_for_function("document.querySelectorAll(\"figure[data-chart] svg [aria-label*='published']\").length === 3")
+        assert opened.axe() == []
+        assert opened.wrong == []
+
+
 def test_a_point_leads_to_its_runs(browser, site):
     with Opened(browser, site / "index.html") as opened:
         page = opened.page

@@ -134,7 +134,8 @@ def logarithmic(axes: Any, low: float, high: float, text: Callable[[float], str]
     ticks = [m * 10.0**e for e in range(-9, 12) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     if len(ticks) < 2:
         ticks = [float(f"{low * 1.3:.2g}"), float(f"{high / 1.3:.2g}")]
-    axes.set_xticks(ticks, [text(t) for t in ticks])
+    said = {text(tick): tick for tick in ticks}  # two that round alike are one
+    axes.set_xticks(list(said.values()), list(said))
     axes.set_xticks([], minor=True)
 
 

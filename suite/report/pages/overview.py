@@ -66,7 +66,7 @@ def pages(material: Material) -> list[Page]:
 
 def _accuracy(material: Material, number: int) -> Drawing:
     s = material.summaries[number]
-    svg = material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name)))
+    svg = material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name), material.summaries))
     return Drawing(f"accuracy-{number}", s.label, svg, cost_table(material, [s], f"accuracy-{number}"), s.task.about, chart=f"accuracy-{number}")
 
 

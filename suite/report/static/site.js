@@ -63,7 +63,19 @@
   /* charts */
   const number = (share) => (share ? ".3~%" : "~g");
 
-  const decades = (values) => { const low = Math.floor(Math.log10(Math.min(...values))), high = Math.ceil(Math.log10(Math.max(...values))); return Array.from({ length: high - low + 1 }, (_, k) => 10 ** (low + k)); };
+  const SHORT = 150; /* from the smallest to the largest value of a log axis */
+  const decades = ([low, high]) => {
+    const first = Math.floor(Math.log10(low)), powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, k) => 10 ** (first + k));
+    return powers.flatMap((power) => (high < SHORT * low ? [power, 2 * power, 5 * power] : [power])).filter((value) => low <= value && value <= high);
+  };
+
+  /* words in lines of at most so many letters, as the height of a chart has room for them */
+  const lines = (text, most) => text.split(" ").reduce((made, word) => (made.length && `${made.at(-1)} ${word}`.length <= most ? [...made.slice(0, -1), `${made.at(-1)} ${word}`] : [...made, word.slice(0, most)]), []);
+
+  function extent(values, logarithmic) {
+    const low = Math.min(...values), high = Math.max(...values), room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 0.05;
+    return logarithmic ? [low / 1.2, high * 1.2] : [low - room, high + room];
+  }
 
   function spec(panel, looks, wanted, width, height) {
     const cost = wanted.cost, cells = panel.points.map((point) => point.cell);
@@ -71,28 +83,32 @@
     const points = priced(panel.points).map((point) => ({ ...point, able: point.front.includes(cost.name), dim: wanted.cells.size > 0 && !wanted.cells.has(point.cell) }));
     if (!points.length) return null;
     if (panel.logarithmic) { /* an interval that reaches 0 has no end on this axis: it is drawn to below all scores */
-      const least = 0.7 * Math.min(...[...points, ...panel.runs].flatMap((point) => [point.score, point.low]).filter((value) => value > 0));
-      for (const point of points) if (point.low !== null) point.low = Math.max(point.low, least);
+      const foot = 0.7 * Math.min(...[...points, ...panel.runs].flatMap((point) => [point.score, point.low]).filter((value) => value > 0));
+      for (const point of points) if (point.low !== null) point.low = Math.max(point.low, foot);
     }
     const able = new Set(points.filter((point) => point.able).map((point) => point.cell));
     const runs = priced(panel.runs).map((run) => ({ ...run, able: able.has(run.cell), dim: wanted.cells.size > 0 && !wanted.cells.has(run.cell) }));
     const xs = points.map((point) => point[cost.name]), low = Math.min(...xs), high = Math.max(...xs);
     const logarithmic = low > 0 && high / low > 3, room = (high - low) * 0.12 || Math.abs(high) * 0.2 || 1;
     const domain = logarithmic ? [low / 1.35, high * 1.35] : [Math.max(0, low - room), high + room];
-    const published = wanted.published ? panel.published.map((figure) => ({ ...figure, x: domain[1] })) : [];
-    const x = { field: cost.name, type: "quantitative", title: cost.unit ? `${cost.label}, ${cost.unit}` : cost.label, scale: { type: logarithmic ? "log" : "linear", domain, nice: false, ...(logarithmic ? {} : { zero: false }) }, axis: { format: "~s", tickCount: 5, labelOverlap: true, grid: false } };
-    const y = { field: "score", type: "quantitative", title: `test ${panel.measure}`.slice(0, 60), scale: panel.logarithmic ? { type: "log" } : { zero: false }, axis: { format: number(panel.share), tickCount: 5, labelOverlap: true, ...(panel.logarithmic ? { values: decades([...points, ...panel.runs].map((point) => point.score)) } : {}) } };
+    const ends = [...points, ...runs].flatMap((each) => [each.score, each.low ?? each.score, each.high ?? each.score]);
+    const [least, most] = extent([...ends, ...panel.lines.map((line) => line.score)], panel.logarithmic);
+    const published = wanted.published ? panel.published.filter((figure) => wanted.unsure || figure.known !== "unsure").map((figure) => ({ ...figure, x: domain[1], at: Math.min(Math.max(figure.score, least), most), form: figure.score > most ? "triangle-up" : figure.score < least ? "triangle-down" : "diamond" })) : [];
+    const x = { field: cost.name, type: "quantitative", title: cost.unit ? `${cost.label}, ${cost.unit}` : cost.label, scale: { type: logarithmic ? "log" : "linear", domain, nice: false, ...(logarithmic ? {} : { zero: false }) }, axis: { format: cost.name === "time" ? "~g" : "~s", tickCount: 5, labelOverlap: true, grid: false, ...(cost.name === "time" ? {} : { tickMinStep: 1 }) } };
+    const title = [...lines(`test ${panel.measure}`, Math.floor(height / 8)).slice(0, 3), `${panel.better} is better`];
+    const y = { field: "score", type: "quantitative", title, scale: { type: panel.logarithmic ? "log" : "linear", domain: [least, most], nice: false, ...(panel.logarithmic ? {} : { zero: false }) }, axis: { format: number(panel.share), tickCount: 5, labelOverlap: true, ...(panel.logarithmic ? { values: decades([least, most]) } : {}) } };
     const colour = { field: "cell", type: "nominal", legend: null, scale: { domain: cells, range: cells.map((cell) => looks[cell].colour) } };
     const shape = { field: "cell", type: "nominal", legend: null, scale: { domain: cells, range: cells.map((cell) => looks[cell].shape) } };
     const strength = (full, pale) => ({ condition: [{ test: "datum.dim", value: 0.08 }, { test: "datum.able", value: full }], value: pale });
     const line = points.filter((point) => point.able).sort((a, b) => a[cost.name] - b[cost.name]);
     const layers = [
-      ...panel.lines.map((baseline, k) => ({ data: { values: [baseline] }, mark: { type: "rule", strokeDash: k ? [2, 3] : [6, 4], color: css("--soft") }, encoding: { y, tooltip: [{ field: "label", title: "baseline" }, { field: "score", title: panel.measure, format: panel.share ? ".1%" : ".4~g" }] } })),
+      ...panel.lines.map((baseline) => ({ data: { values: [baseline] }, mark: { type: "rule", strokeDash: baseline.whole ? [2, 3] : [6, 4], color: css("--soft") }, encoding: { y, tooltip: [{ field: "label", title: "baseline" }, { field: "score", title: panel.measure, format: panel.share ? ".1%" : ".4~g" }] } })),
+      ...panel.lines.map((baseline) => ({ data: { values: [baseline] }, mark: { type: "text", align: baseline.whole ? "left" : "right", dx: baseline.whole ? 4 : -4, dy: -6, fontSize: 11, color: css("--soft") }, encoding: { y, x: { value: baseline.whole ? 0 : "width" }, text: { field: "label" } } })),
       { data: { values: line }, mark: { type: "line", interpolate: "step-after", color: css("--soft"), strokeWidth: 1.2 }, encoding: { x, y } },
       { data: { values: points.filter((point) => point.low !== null) }, mark: { type: "rule", strokeWidth: 2 }, encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color: colour, opacity: strength(1, 0.35) } },
       ...(wanted.runs ? [{ data: { values: runs }, mark: { type: "point", filled: true, size: 22, cursor: "pointer" }, encoding: { x, y, color: colour, shape, opacity: strength(0.5, 0.2), href: { field: "href" }, tooltip: [{ field: "cell" }, { field: "score", title: "one run", format: panel.share ? ".2%" : ".4~g" }] } }] : []),
       { data: { values: points }, mark: { type: "point", filled: true, size: 90, cursor: "pointer" }, encoding: { x, y, color: colour, shape, opacity: strength(1, 0.35), href: { field: "href" }, tooltip: [{ field: "cell" }, { field: "said", title: panel.measure }, { field: cost.name, title: cost.label, format: ",.4~g" }] } },
-      ...(published.length ? [{ data: { values: published }, mark: { type: "point", filled: false, shape: "diamond", size: 80, strokeWidth: 1.6, color: css("--ink") }, encoding: { x: { ...x, field: "x" }, y, tooltip: [{ field: "label", title: "published" }, { field: "known" }] } }] : []),
+      ...(published.length ? [{ data: { values: published }, mark: { type: "point", filled: false, size: 80, strokeWidth: 1.6, color: css("--ink") }, encoding: { x: { ...x, field: "x" }, y: { ...y, field: "at" }, shape: { field: "form", type: "nominal", legend: null, scale: null }, tooltip: [{ field: "label", title: "published" }, { field: "known" }] } }] : []),
     ];
     return { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height, autosize: { type: "fit", contains: "padding" }, background: null, layer: layers, config: theme() };
   }
@@ -102,7 +118,7 @@
     return { font: "system-ui, sans-serif", axis: { labelColor: ink, titleColor: soft, titleFontWeight: "normal", labelFontSize: 11, titleFontSize: 12, gridColor: grid, domainColor: soft, tickColor: soft }, view: { stroke: null } };
   }
 
-  const wanted = { cost: null, runs: true, published: true, cells: new Set() };
+  const wanted = { cost: null, runs: true, published: true, unsure: false, cells: new Set() };
 
   async function draw(figure) {
     const panel = data.page.panels[figure.dataset.chart];
@@ -139,6 +155,7 @@
         wanted.cost = data.page.costs.find((cost) => cost.name === form.elements.cost.value);
         wanted.runs = form.elements.runs.checked;
         wanted.published = form.elements.published.checked;
+        wanted.unsure = form.elements.unsure.checked;
         again();
       });
     });
