@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -59,6 +60,12 @@ def save(out: Path, pages: Sequence[Page], material: Material, told: Callable[[s
     replace(out / FOLDER / "index.html", _listed(every))
     for stale in set((out / FOLDER).iterdir()) - new:
         stale.unlink()
+
+
+def remove(out: Path) -> None:
+    """Take away what an earlier rendering wrote to be downloaded, which no page links to."""
+    if (out / FOLDER / "references.bib").exists():
+        shutil.rmtree(out / FOLDER)
 
 
 def _saved(place: Path, each: Table | Drawing) -> set[Path]:

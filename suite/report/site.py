@@ -15,7 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from suite.report import assets, flow
 from suite.report.catalogue import read_catalogue
 from suite.report.direction import isolating
-from suite.report.downloads import Links, links, save
+from suite.report.downloads import Links, links, remove, save
 from suite.report.exhibit import Page, ordered
 from suite.report.material import Found, Material, material, runs_link
 from suite.report.pages import KINDS
@@ -55,6 +55,7 @@ class Options(NamedTuple):
 
 
 PLAIN = Options()
+SHARED = "../assets"
 
 
 def render(folder: Path, options: Options = PLAIN, out: Path | None = None) -> Path:
@@ -82,8 +83,9 @@ def gathered(folder: Path, told: Callable[[str], None] = lambda _: None) -> Foun
 
 
 def publish(folder: Path, target: Path, options: Options = PLAIN) -> Path:
-    """Pages, catalogue and records as one sorted JSONL, in a folder to be committed."""
+    """Pages, catalogue and records as one sorted JSONL, in a folder to be committed: without downloads, and with the scripts of its neighbours where they share them, as `nox -s report` draws it."""
     target.mkdir(parents=True, exist_ok=True)
+    options = options._replace(downloads=False, assets=SHARED if options.assets == PLAIN.assets and (target / SHARED).is_dir() else options.assets)
     catalogue = read_catalogue(folder)
     chosen = [run for run, file in records(folder)[0] if catalogue.runs is None or {file, run.file} & set(catalogue.runs)]
     write_lines(target / RECORDS, chosen)
@@ -125,6 +127,8 @@ def write(found: Found, out: Path, options: Options) -> Path:
         stale.unlink()
     if options.downloads:
         save(out, pages, made, options.told)
+    else:
+        remove(out)
     return out / "index.html"
 
 
