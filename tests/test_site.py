@@ -272,6 +272,41 @@ def test_a_link_from_what_was_not_run_can_be_taken_back(browser, site):
         assert opened.wrong == []
 
 
+def test_tables_hide_nothing_below_an_edge_and_commands_are_at_hand(browser, site):
+    with Opened(browser, site / "index.html") as opened:
+        hidden = opened.page.evaluate("[...document.querySelectorAll('.dt-layout-table, .scroll')].filter(box => box.scrollHeight > box.clientHeight + 20 && getComputedStyle(box).overflowY === 'auto').length")
+        assert hidden == 0
+    with Opened(browser, site / "runs.html") as opened:
+        opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        row = opened.page.locator("#runs tbody tr").first
+        button = row.get_by_role("button", name="copy")
+        assert button.bounding_box()["x"] < 400
+        button.click()
+        assert opened.page.evaluate("navigator.clipboard.readText()") == row.locator("td.command").inner_text()
+        opened.page.locator("#runs").evaluate("table => { const box = table.closest('.dt-layout-table'); box.scrollLeft = box.scrollWidth; }")
+        assert 0 <= row.locator("th").bounding_box()["x"] < 200
+
+
+def test_the_tab_of_this_page_is_in_view_and_empty_pages_have_none(browser, site, tmp_path):
+    with Opened(browser, site / "references.html", width=360) as opened:
+        box, bar = (opened.page.locator(part).bounding_box() for part in ("nav a[aria-current]", "header nav"))
+        assert bar["x"] <= box["x"] + 1
+        assert box["x"] + box["width"] <= bar["x"] + bar["width"] + 1
+    (tmp_path / "catalogue.json").write_text(json.dumps({"experiment": "e", "question": "?", "command": "c", "cells": [], "tasks": [task(TASKS[0])]}))
+    Store(tmp_path / "runs").write(trained("gru", 0))
+    page = render(tmp_path).read_text()
+    assert re.findall(r'<li><a href="(\S+)\.html"', page.partition("</header>")[0]) == ["index", "tasks", "cells", "runs", "machine", "references"]
+    assert {"speed.html", "gradients.html", "history.html", "not-run.html"} <= set(re.findall(r'href="(\S+)"', page.partition("<footer>")[2]))
+
+
+def test_no_two_parts_of_a_page_have_one_name(site):
+    if site is None:
+        pytest.skip("there is no Chromium here: install it, or put it on the PATH")
+    for path in site.glob("*.html"):
+        names = re.findall(r'\sid="([^"]+)"', path.read_text())
+        assert len(names) == len(set(names)), path.name
+
+
 def test_a_run_opens_with_its_curve_and_its_command_is_copied(browser, site):
     with Opened(browser, site / "runs.html") as opened:
         page = opened.page

@@ -40,6 +40,7 @@ SECTIONS = {
     "machine.html": "Machine",
     "references.html": "References",
 }
+HOLDS = {"tasks.html": ("listed",), "cells.html": ("listed",), "speed.html": ("timed",), "gradients.html": ("parts",), "history.html": ("latest",), "not-run.html": ("table", "skipped")}  # a page without any of it has no tab
 WATCH = "data/watch.js"
 OURS = ("task-*.html", "cell-*.html", "data/*.js")  # files of an earlier rendering that may have no successor
 
@@ -121,6 +122,7 @@ def write(found: Found, out: Path, options: Options) -> Path:
     else:
         (out / WATCH).unlink(missing_ok=True)
     environment = _environment(made, options, files)
+    environment.globals["empty"] = [page.section for page in pages if page.file in HOLDS and not any(page.given.get(part) for part in HOLDS[page.file])]
     for page in pages:
         replace(out / page.file, environment.get_template(page.template).render(page=page, **page.given))
     for stale in {path for pattern in OURS for path in out.glob(pattern)} - {*new, out / WATCH}:

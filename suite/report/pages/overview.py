@@ -24,14 +24,14 @@ CONTENTS = (
     ("study", "What the study says", "studied"),
     ("verdicts", "Task by task", "verdicts"),
     ("accuracy", "Accuracy against cost", "drawings"),
-    ("results", "Results", "results"),
+    ("by-task", "Results", "results"),
     ("ranking", "Ranking", "ranked"),
     ("solved", "Updates until solved", "solved"),
     ("speed", "Speed", "timing"),
-    ("costs", "Scores and costs", "costs"),
+    ("by-cost", "Scores and costs", "costs"),
 )
 ROOMY = 360.0  # points
-LONG = 44  # characters from which a text in a table may be broken
+LONG = 24  # characters from which a text in a table may be broken
 
 
 def pages(material: Material) -> list[Page]:

@@ -274,10 +274,8 @@
     table.addEventListener("click", (event) => {
       const link = event.target.closest("a[href^='#run-']");
       if (link) { event.preventDefault(); history.replaceState(null, "", link.hash); show(link.hash.slice(5)); return; }
-      const button = event.target.closest("td.command button");
-      if (button) return;
     });
-    const buttons = () => table.querySelectorAll("td.command code:only-child").forEach((code) => copyable(code, code.textContent));
+    const buttons = () => table.querySelectorAll("tbody th > a:only-child").forEach((link) => copyable(link, link.closest("tr").querySelector("td.command code").textContent)); /* beside the number: the command lies far to the right */
     buttons();
     tables.get(table)?.made.on("draw", buttons);
     addEventListener("hashchange", follow);
@@ -301,6 +299,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     watch();
+    document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     document.querySelectorAll("table[data-enhance]").forEach(enhance);
     document.querySelectorAll("[data-copy]").forEach((code) => copyable(code, code.textContent));
     charts();
