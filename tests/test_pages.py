@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -241,6 +242,17 @@ def test_what_is_published_is_what_is_drawn_again(tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "published").rglob("*") if path.is_file()} == before
     render(folder)
     assert not (folder / "downloads").exists()
+
+
+@pytest.mark.parametrize(("name", "first"), [("guessing", ["solved", "accuracy", "verdicts"]), ("gru-or-lstm", ["study", "accuracy", "verdicts", "more"])])
+def test_the_answer_stands_first(name, first, tmp_path):
+    for file in ("catalogue.json", "records.jsonl"):
+        (tmp_path / file).write_bytes((PUBLISHED / name / file).read_bytes())
+    page = render(tmp_path).read_text()
+    assert re.findall(r'<section id="(\w+)"', page)[: len(first)] == first
+    assert re.findall(r'<li><a href="#(\w+)"', page)[: len(first)] == first
+    before = page.partition('<section id="accuracy"')[0]
+    assert all("<details>" in part for part in before.split('<ul class="sentences">')[:-1])
 
 
 def test_a_watched_folder_is_drawn_again_when_a_record_comes(tmp_path):

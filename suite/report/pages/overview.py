@@ -21,12 +21,14 @@ from suite.stats import Ranking, ranking
 
 STUDY = "suite.report.study"
 CONTENTS = (
+    ("solved", "Updates until solved", "first_solved"),
     ("study", "What the study says", "studied"),
-    ("verdicts", "Task by task", "verdicts"),
     ("accuracy", "Accuracy against cost", "drawings"),
+    ("verdicts", "Task by task", "verdicts"),
+    ("more", "More of the study", "more"),
     ("by-task", "Results", "results"),
     ("ranking", "Ranking", "ranked"),
-    ("solved", "Updates until solved", "solved"),
+    ("solved", "Updates until solved", "last_solved"),
     ("speed", "Speed", "timing"),
     ("by-cost", "Scores and costs", "costs"),
 )
@@ -53,7 +55,10 @@ def pages(material: Material) -> list[Page]:
         "ranked": ranked,
         "costs": costs if costs.rows and not searched else None,
         "solved": solved,
-        "studied": studied,
+        "first_solved": solved if not studied else None,  # where runs end when they solve their task, that is the answer
+        "last_solved": solved if studied else None,
+        "studied": studied[:1],
+        "more": studied[1:],
         "timing": timing,
         "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in COSTS]},
         "numbers": _numbers(material),
