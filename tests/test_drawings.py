@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -155,6 +156,18 @@ def test_a_table_is_a_picture_that_ends_and_says_so():
     said = [word.text for artist in printed._figure(table(20 * printed.MOST)).artists for word in getattr(artist, "words", [])]
     assert any("the first 150 of 3,000 rows" in text for text in said)
     assert not any("cell 150 " in text for text in said)
+
+
+def test_a_broad_table_is_a_picture_that_ends_and_says_so():
+    broad = Table("t", "Scores", [f"column {k}" for k in range(90)], [[Entry("a long entry of a table " * 4) for _ in range(90)] for _ in range(20)])
+    with Image.open(io.BytesIO(printed.printed(broad)["png"])) as shot:
+        assert shot.size[0] * shot.size[1] <= 1.01 * printed.PIXELS
+    long = replace(broad, rows=broad.rows * 8)
+    said = [word.text for table in (broad, long) for artist in printed._figure(table).artists for word in getattr(artist, "words", [])]
+    assert f"the first {printed.MANY // printed.BROADEST} of 160 rows, the first {printed.BROADEST} of 90 columns" in said
+    assert f"the first {printed.BROADEST} of 90 columns" in said
+    assert "column 15" in said
+    assert "column 16" not in said
 
 
 def test_a_table_without_rows_is_its_headings():
