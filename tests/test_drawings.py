@@ -219,6 +219,13 @@ def test_intervals_of_the_best_trials_lie_on_the_axis():
     assert right > 12
 
 
+def test_no_engine_looks_like_a_cell():
+    look = Look([f"cell {k}" for k in range(43)], ["hoisted", "scan", "vendor"])
+    seen = {(look.colours[cell], look.marks[cell]) for cell in look.cells}
+    assert all((look.colours[engine], look.marks[engine]) not in seen for engine in look.engines)
+    assert len({look.colours[engine] for engine in look.engines} - {look.colours[cell] for cell in look.cells}) == 3
+
+
 def test_a_mean_of_one_run_says_that_it_has_no_spread():
     assert Solving("t", "gru", (1200,), 2, ()).words[:2] == ["1 of 3", "1,200, n = 1, no spread"]
     assert "[" in Solving("t", "gru", (1200, 1300), 1, ()).words[1]

@@ -299,6 +299,18 @@ def test_the_tab_of_this_page_is_in_view_and_empty_pages_have_none(browser, site
     assert {"speed.html", "gradients.html", "history.html", "not-run.html"} <= set(re.findall(r'href="(\S+)"', page.partition("<footer>")[2]))
 
 
+def test_a_figure_can_be_read_on_a_phone_and_a_folded_shape_is_opened_by_its_link(browser, site):
+    with Opened(browser, site / "speed.html", width=360) as opened:
+        sizes = opened.page.locator("figure.wide svg[role=img] text").evaluate_all("found => found.map(text => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a).filter(size => size > 0)")
+        assert sizes
+        assert min(sizes) > 7.5
+        folded = opened.page.locator("#shape-1 figure")
+        assert folded.is_hidden()
+        opened.page.locator(".contents a[href='#shape-1']").click()
+        folded.wait_for(state="visible")
+        assert opened.wide() <= 0
+
+
 def test_no_two_parts_of_a_page_have_one_name(site):
     if site is None:
         pytest.skip("there is no Chromium here: install it, or put it on the PATH")

@@ -49,7 +49,7 @@ def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = (), amon
             continue
         label, height = line
         axes.axhline(height.center, color=INK, linestyle=dashes, linewidth=1, zorder=2)
-        axes.annotate(short(label), (x, height.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
+        axes.annotate(short(label), (x, height.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=9, color=INK, xytext=(0, 2), textcoords="offset points")
     axes.set_xlabel("parameters")
     axes.set_ylabel(f"{folded(f'test {summary.measure}')}\n{summary.task.better} is better")
     return svg(figure, name, f"Test {summary.measure} against parameters on {summary.label}", described(summary))

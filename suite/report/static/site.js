@@ -282,6 +282,11 @@
     follow();
   }
 
+  /* a link to a part that is folded away opens it */
+  function unfold() {
+    document.getElementById(decodeURIComponent(location.hash.slice(1)))?.querySelector(":scope > details")?.setAttribute("open", "");
+  }
+
   /* a site that is being watched: a script that says when it was written, asked for again and again */
   function watch() {
     const place = document.documentElement.dataset.watch;
@@ -304,6 +309,8 @@
     document.querySelectorAll("[data-copy]").forEach((code) => copyable(code, code.textContent));
     charts();
     runs();
+    unfold();
+    addEventListener("hashchange", unfold);
     document.documentElement.dataset.ready = "yes";
   });
 })();
