@@ -282,6 +282,13 @@
     follow();
   }
 
+  /* the tab of this page into view; scrollIntoView would move where the Tab key begins */
+  function centre(bar, tab) {
+    if (!bar || !tab) return;
+    const [outer, inner] = [bar, tab].map((each) => each.getBoundingClientRect());
+    bar.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+  }
+
   /* a link to a part that is folded away opens it */
   function unfold() {
     document.getElementById(decodeURIComponent(location.hash.slice(1)))?.querySelector(":scope > details")?.setAttribute("open", "");
@@ -304,7 +311,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     watch();
-    document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+    centre(document.querySelector("header nav"), document.querySelector("header nav a[aria-current]"));
     document.querySelectorAll("table[data-enhance]").forEach(enhance);
     document.querySelectorAll("[data-copy]").forEach((code) => copyable(code, code.textContent));
     charts();
