@@ -82,7 +82,9 @@ def report(session: nox.Session) -> None:
     install(session)
     for folder in sorted(Path("reports/published").glob("*/catalogue.json")):
         session.run("carrousel", "report", str(folder.parent), "--no-downloads", "--assets", "../assets", silent=True)
-    session.run("git", "diff", "--stat", "--exit-code", "--", "reports/published", external=True)
+    if session.run("git", "status", "--porcelain", "--untracked-files=all", "--", "reports/published", external=True, silent=True):  # `git diff` sees no new page
+        session.run("git", "status", "--short", "--untracked-files=all", "--", "reports/published", external=True)
+        session.error("published sites differ from what is committed: look at them, and commit what is right")
 
 
 @nox.session

@@ -4,24 +4,29 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 from PIL import Image
 
 import suite
 from suite.cells import ALIASES, CELLS
 from suite.launch.describe import describe_cells
 from suite.launch.diagram import diagram
-from suite.report import example, printed
+from suite.report import accuracy, example, printed
 from suite.report.catalogue import CellEntry, ExampleEntry, TaskEntry
 from suite.report.exhibit import Entry, Table
 from suite.report.foreign import drawing
 from suite.report.pathdata import split
 from suite.report.solving import Solving
-from suite.report.style import FAINT, INK, SETTINGS, canvas, powers, svg
+from suite.report.study.quarter import Trials, strips
+from suite.report.style import FAINT, INK, SETTINGS, Look, canvas, logarithmic, powers, svg
+from suite.report.summary import CellScore, Summary
+from suite.stats import Interval
 
 NAMES = [name for name in CELLS if name not in ALIASES]
 
@@ -153,6 +158,18 @@ def test_a_table_is_a_picture_that_ends_and_says_so():
     assert not any("cell 150 " in text for text in said)
 
 
+def test_a_broad_table_is_a_picture_that_ends_and_says_so():
+    broad = Table("t", "Scores", [f"column {k}" for k in range(90)], [[Entry("a long entry of a table " * 4) for _ in range(90)] for _ in range(20)])
+    with Image.open(io.BytesIO(printed.printed(broad)["png"])) as shot:
+        assert shot.size[0] * shot.size[1] <= 1.01 * printed.PIXELS
+    long = replace(broad, rows=broad.rows * 8)
+    said = [word.text for table in (broad, long) for artist in printed._figure(table).artists for word in getattr(artist, "words", [])]
+    assert f"the first {printed.MANY // printed.BROADEST} of 160 rows, the first {printed.BROADEST} of 90 columns" in said
+    assert f"the first {printed.BROADEST} of 90 columns" in said
+    assert "column 15" in said
+    assert "column 16" not in said
+
+
 def test_a_table_without_rows_is_its_headings():
     assert printed.printed(Table("t", "Empty", ["a"], []))["png"].startswith(b"\x89PNG")
 
@@ -166,6 +183,47 @@ def test_a_log_axis_has_labels_to_read(low, high):
     figure.draw_without_rendering()
     bottom, top = axes.get_ylim()
     assert 2 <= sum(bool(label.get_text()) and bottom <= label.get_position()[1] <= top for label in axes.get_yticklabels()) <= 9
+
+
+@pytest.mark.parametrize(("low", "high"), [(350_000, 351_000), (3, 3), (52, 700), (9_000, 212_000)])
+def test_no_two_ticks_of_parameters_say_the_same(low, high):
+    _, axes = canvas()
+    logarithmic(axes, low / 1.3, high * 1.3, EngFormatter(sep=""))
+    said = [label.get_text() for label in axes.get_xticklabels()]
+    assert len(said) == len(set(said)) > 0
+    assert not any(text.startswith("0.") for text in said)
+
+
+def scored(name, scores, baseline):
+    made = tuple(CellScore(cell, (value, 1.1 * value), 100, None, ()) for cell, value in zip("abc", scores, strict=False))
+    task = TaskEntry(name=name, label=name, about="", measure="mean squared error", better="lower", chance=0.2, solved=0.01)
+    return Summary(task, made, (("always 1", Interval(baseline, baseline, baseline, 9)),))
+
+
+def test_tasks_of_a_family_have_one_scale_and_baselines_count():
+    easy, hard = scored("adding(length=5)", (0.0001, 0.0002), 0.17), scored("adding(length=9)", (0.1, 0.12), 0.17)
+    other, none = scored("sine(length=5)", (0.1, 0.12), 0.17), scored("adding(length=7)", (0.0, 0.1), 0.17)
+    assert [accuracy.stretched(each, (easy, hard, other)) for each in (easy, hard, other)] == [True, True, False]
+    assert not accuracy.stretched(easy, (easy, none))  # nothing is 0 on a log axis
+    drawn = accuracy.draw(hard, Look("ab"), "a", (), (easy, hard))
+    assert drawn.figure.axes[0].get_yscale() == "log"
+    assert "lower is better" in drawn
+
+
+def test_intervals_of_the_best_trials_lie_on_the_axis():
+    task = TaskEntry(name="t", label="t", about="", measure="mean squared error", better="lower", chance=20, solved=0)
+    found = {"lstm": Trials([9.0, 9.1, 12], [9.0, 9.1, 12], 0, [9.0, 9.1])}
+    drawn = strips(task, found, {"lstm": Interval(9.05, 8.4, 9.7, 2)}, ["lstm"], Look(["lstm"]))
+    left, right = drawn.figure.axes[0].get_xlim()
+    assert left < 8.4
+    assert right > 12
+
+
+def test_no_engine_looks_like_a_cell():
+    look = Look([f"cell {k}" for k in range(43)], ["hoisted", "scan", "vendor"])
+    seen = {(look.colours[cell], look.marks[cell]) for cell in look.cells}
+    assert all((look.colours[engine], look.marks[engine]) not in seen for engine in look.engines)
+    assert len({look.colours[engine] for engine in look.engines} - {look.colours[cell] for cell in look.cells}) == 3
 
 
 def test_a_mean_of_one_run_says_that_it_has_no_spread():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -22,7 +23,7 @@ from suite.report import asv, flow, mathml, scaling
 from suite.report.catalogue import read_catalogue
 from suite.report.merging import follow, merge
 from suite.report.pages import history as regressions
-from suite.report.site import gathered, render
+from suite.report.site import Options, gathered, publish, render
 from suite.runs import Costs, Run, SpeedSpec, Timing, where
 from suite.tasks import TASKS
 
@@ -226,6 +227,32 @@ def test_folders_merge_and_no_run_is_counted_twice(tmp_path):
     assert {task.name for task in both.catalogue.tasks} == {task.name for part in parts for task in part.catalogue.tasks}
     with pytest.raises(ValueError, match="is one of the folders"):
         merge([tmp_path / "out"], tmp_path / "out")
+
+
+def test_what_is_published_is_what_is_drawn_again(tmp_path):
+    folder = tmp_path / "mine"
+    merge([PUBLISHED / "classics"], folder)
+    render(folder, Options(downloads=True))
+    assert (folder / "downloads" / "index.html").exists()
+    (tmp_path / "published" / "assets").mkdir(parents=True)
+    page = publish(folder, tmp_path / "published" / "mine", Options(downloads=True))
+    before = {path: path.read_bytes() for path in (tmp_path / "published").rglob("*") if path.is_file()}
+    assert not (page.parent / "downloads").exists()
+    render(page.parent, Options(assets="../assets"))
+    assert {path: path.read_bytes() for path in (tmp_path / "published").rglob("*") if path.is_file()} == before
+    render(folder)
+    assert not (folder / "downloads").exists()
+
+
+@pytest.mark.parametrize(("name", "first"), [("guessing", ["solved", "accuracy", "verdicts"]), ("gru-or-lstm", ["study", "accuracy", "verdicts", "more"])])
+def test_the_answer_stands_first(name, first, tmp_path):
+    for file in ("catalogue.json", "records.jsonl"):
+        (tmp_path / file).write_bytes((PUBLISHED / name / file).read_bytes())
+    page = render(tmp_path).read_text()
+    assert re.findall(r'<section id="(\w+)"', page)[: len(first)] == first
+    assert re.findall(r'<li><a href="#(\w+)"', page)[: len(first)] == first
+    before = page.partition('<section id="accuracy"')[0]
+    assert all("<details>" in part for part in before.split('<ul class="sentences">')[:-1])
 
 
 def test_a_watched_folder_is_drawn_again_when_a_record_comes(tmp_path):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -393,14 +394,18 @@ def test_the_page_stands_where_its_records_are_given_new_names(tmp_path, monkeyp
     (tmp_path / "catalogue.json").write_text(text.replace(record.id, "0123456789abcdef"))
     monkeypatch.setattr("suite.launch.standing.has_result", lambda path: path.exists())
     assert spoken("--engine", "vendor", *asked) == 0
-    assert shown(tmp_path) == before
+    assert (tmp_path / "catalogue.json").read_bytes() == before[Path("catalogue.json")]
+    assert "cell-gru.html" in (tmp_path / "index.html").read_text()
+    assert set(shown(tmp_path)) == set(before)
 
 
 def test_a_page_that_is_missing_is_drawn_where_it_stands(tmp_path, monkeypatch):
     before, asked = left_behind(tmp_path, monkeypatch)
     (tmp_path / "index.html").unlink()
     assert spoken("--engine", "vendor", *asked) == 0
-    assert shown(tmp_path) == before
+    assert (tmp_path / "catalogue.json").read_bytes() == before[Path("catalogue.json")]
+    assert "cell-gru.html" in (tmp_path / "index.html").read_text()
+    assert set(shown(tmp_path)) == set(before)
 
 
 def test_trials_are_no_page_that_is_kept(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ from suite.launch.plan import Plan, plan, timing_seconds
 from suite.launch.progress import Reporter, clock
 from suite.launch.searching import Carried, searched
 from suite.launch.shard import shard as shard_of
-from suite.launch.standing import renamed, stands
+from suite.launch.standing import drawn, renamed, stands
 from suite.launch.stopping import room, stoppable, sweep
 from suite.launch.supervise import attempts
 from suite.launch.worker import accelerator
@@ -152,6 +152,8 @@ def carry_out(
             write_catalogue(experiment, command, cells, tasks, kept, out)
         else:
             print(f"carrousel: nothing was measured, and the page in '{out}' stays that of what was measured before", file=sys.stderr, flush=True)
+            if drawn(out):
+                return Carried(out, kept.runs, out / "index.html")
         from suite.report.site import render
 
         return Carried(out, kept.runs, render(out))

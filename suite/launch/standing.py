@@ -30,6 +30,12 @@ def renamed(out: Path, ids: Mapping[str, str]) -> None:
         replace(out / CATALOGUE, json.dumps(found, indent=1, allow_nan=False) + "\n")
 
 
+def drawn(out: Path) -> bool:
+    """Whether the page of a catalogue is there, and not of an earlier one: a command that was cut off leaves none."""
+    page = out / "index.html"
+    return page.exists() and page.stat().st_mtime_ns >= (out / CATALOGUE).stat().st_mtime_ns
+
+
 def _read(out: Path) -> dict[str, Any]:
     try:
         found = json.loads((out / CATALOGUE).read_bytes())

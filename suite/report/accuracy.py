@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter
 
 from suite.report.costs import Priced, front, priced
 from suite.report.style import INK, Drawn, Look, canvas, decade, folded, logarithmic, powers, short, shown, svg
@@ -16,8 +16,15 @@ from suite.runs import Run
 PALE = 0.35  # of a cell that another beats at the same cost or less
 
 
-def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = ()) -> Drawn:
-    """The figure of one task as SVG, or "" where no run has a score; dominated cells are pale where `runs` say what cells cost."""
+def stretched(summary: Summary, among: Sequence[Summary] = ()) -> bool:
+    """Whether scores stand on a log axis: where those of the task, or of one `among` others of its family, span a factor of ten with their baselines, and none of the family is 0."""
+    family = [s for s in (summary, *among) if s.name.partition("(")[0] == summary.name.partition("(")[0] and s.measure == summary.measure]
+    values = [[*(value for score in s.scores for value in score.values), *(line[1].center for line in (s.baseline, s.whole) if line)] for s in family]
+    return not summary.task.share and all(value > 0 for each in values for value in each) and any(decade(each) for each in values)
+
+
+def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = (), among: Sequence[Summary] = ()) -> Drawn:
+    """The figure of one task as SVG, or "" where no run has a score; dominated cells are pale where `runs` say what cells cost, and tasks `among` which it stands have its scale."""
     rows = sized(runs) if summary.searched else [{"cell": s.cell, "parameters": s.parameters, "score": value} for s in summary.scores for value in s.values if s.parameters]
     if not rows:
         return Drawn("")
@@ -36,15 +43,15 @@ def draw(summary: Summary, look: Look, name: str, runs: Sequence[Run] = ()) -> D
             axes.errorbar([score.parameters], [score.interval.center], [[low], [high]], capsize=4, linewidth=1.6, zorder=4, **common)
             axes.plot([score.parameters], [score.interval.center], marker="_", markersize=12, zorder=5, **common)
     _front(axes, found, able)
-    _scale(axes, table, share)
+    _scale(axes, table, share, stretched(summary, among))
     for line, dashes, x, side in ((summary.baseline, "--", 1.0, "right"), (summary.whole, ":", 0.01, "left")):
         if line is None:
             continue
         label, height = line
         axes.axhline(height.center, color=INK, linestyle=dashes, linewidth=1, zorder=2)
-        axes.annotate(short(label), (x, height.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=8, color=INK, xytext=(0, 2), textcoords="offset points")
+        axes.annotate(short(label), (x, height.center), xycoords=("axes fraction", "data"), ha=side, va="bottom", fontsize=9, color=INK, xytext=(0, 2), textcoords="offset points")
     axes.set_xlabel("parameters")
-    axes.set_ylabel(folded(f"test {summary.measure}"))
+    axes.set_ylabel(f"{folded(f'test {summary.measure}')}\n{summary.task.better} is better")
     return svg(figure, name, f"Test {summary.measure} against parameters on {summary.label}", described(summary))
 
 
@@ -60,11 +67,11 @@ def _front(axes: Any, found: Sequence[Priced], able: Sequence[str]) -> None:
         axes.plot(*zip(*(at[cell] for cell in able), strict=True), color=INK, linewidth=0.9, alpha=0.6, drawstyle="steps-post", zorder=2)
 
 
-def _scale(axes: Any, table: pd.DataFrame, share: bool) -> None:
-    logarithmic(axes, table["parameters"].min() / 1.3, table["parameters"].max() * 1.3, lambda v: f"{v / 1000:g}k")
+def _scale(axes: Any, table: pd.DataFrame, share: bool, long: bool) -> None:
+    logarithmic(axes, table["parameters"].min() / 1.3, table["parameters"].max() * 1.3, EngFormatter(sep=""))
     if share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
-    elif decade(list(table["score"])):
+    elif long:
         axes.set_yscale("log")
         powers(axes.yaxis)
 

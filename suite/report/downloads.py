@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -18,25 +19,25 @@ from suite.runs.store import replace
 
 FOLDER = "downloads"
 DATA, PICTURES = ("csv", "json", "tex"), ("png", "pdf")
-Links = dict[int, list[tuple[str, str]]]
+Links = dict[tuple[str, str], list[tuple[str, str]]]
 
 
-def stem(page: Page, each: Table | Drawing) -> str:
-    """The file of an exhibit, without its suffix."""
-    return f"{Path(page.file).stem}-{each.name}"
-
-
-def links(pages: Sequence[Page]) -> Links:
-    """What can be saved of each exhibit: the form and where it lies."""
-    made: Links = {}
+def stems(pages: Sequence[Page]) -> dict[int, str]:
+    """The file of each exhibit, without its suffix, by its id: of one that several pages share, after the first of them."""
+    made: dict[int, str] = {}
     for page in pages:
         for each in page.shows:
-            made[id(each)] = [(form.upper(), f"{FOLDER}/{name}") for name, form in _files(page, each)]
+            made.setdefault(id(each), f"{Path(page.file).stem}-{each.name}")
     return made
 
 
-def _files(page: Page, each: Table | Drawing) -> Iterator[tuple[str, str]]:
-    name = stem(page, each)
+def links(pages: Sequence[Page]) -> Links:
+    """What can be saved of each exhibit, by its page and name: the form and where it lies."""
+    named = stems(pages)
+    return {(page.file, each.name): [(form.upper(), f"{FOLDER}/{name}") for name, form in _files(named[id(each)], each)] for page in pages for each in page.shows}
+
+
+def _files(name: str, each: Table | Drawing) -> Iterator[tuple[str, str]]:
     if isinstance(each, Drawing):
         yield f"{name}.svg", "svg"
     if isinstance(each, Table) or can_save(each.svg):
@@ -48,22 +49,29 @@ def _files(page: Page, each: Table | Drawing) -> Iterator[tuple[str, str]]:
 def save(out: Path, pages: Sequence[Page], material: Material, told: Callable[[str], None]) -> None:
     """Write all of it, and a page that lists it."""
     (out / FOLDER).mkdir(parents=True, exist_ok=True)
-    every = [(page, each) for page in pages for each in page.shows]
+    named = stems(pages)
+    every = [(page, each, named[id(each)]) for page in pages for each in page.shows if named[id(each)] == f"{Path(page.file).stem}-{each.name}"]
     new = {out / FOLDER / "index.html", out / FOLDER / "references.bib"}
-    for number, (page, each) in enumerate(every, start=1):
+    for number, (_, each, name) in enumerate(every, start=1):
         if number % 25 == 0:
             told(f"downloads: {number} of {len(every)}")
-        new |= _saved(out / FOLDER, page, each)
+        new |= _saved(out / FOLDER / name, each)
     replace(out / FOLDER / "references.bib", "\n\n".join(reference.get("bibtex", "") for reference in material.catalogue.references) + "\n")
     replace(out / FOLDER / "index.html", _listed(every))
     for stale in set((out / FOLDER).iterdir()) - new:
         stale.unlink()
 
 
-def _saved(folder: Path, page: Page, each: Table | Drawing) -> set[Path]:
+def remove(out: Path) -> None:
+    """Take away what an earlier rendering wrote to be downloaded, which no page links to."""
+    if (out / FOLDER / "references.bib").exists():
+        shutil.rmtree(out / FOLDER)
+
+
+def _saved(place: Path, each: Table | Drawing) -> set[Path]:
     written = set()
     for form, content in _contents(each).items():
-        path = folder / f"{stem(page, each)}.{form}"
+        path = place.with_name(f"{place.name}.{form}")
         replace(path, content) if isinstance(content, str) else path.write_bytes(content)
         written.add(path)
     return written
@@ -94,11 +102,11 @@ def latex(table: Table) -> str:
     return "% \\usepackage{booktabs}\n" + tabular(table.title, table.headings, [["; ".join([entry.text, *entry.small]) for entry in row] for row in table.rows])
 
 
-def _listed(every: Sequence[tuple[Page, Table | Drawing]]) -> str:
+def _listed(every: Sequence[tuple[Page, Table | Drawing, str]]) -> str:
     """One plain page of links."""
     items = []
-    for page, each in every:
-        forms = " ".join(f'<a href="{name}" download>{form.upper()}</a>' for name, form in _files(page, each))
+    for page, each, stem in every:
+        forms = " ".join(f'<a href="{name}" download>{form.upper()}</a>' for name, form in _files(stem, each))
         items.append(f"<li>{escape(page.title)}: {escape(each.title)} {forms}</li>\n")
     head = '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>Downloads</title></head>'
     back = '<p><a href="../index.html">Back to the pages</a>, <a href="references.bib">references.bib</a></p>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 import warnings
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from matplotlib.textpath import TextToPath
 from suite.report.exhibit import Entry, Table
 from suite.report.style import INK, SETTINGS, UNSIGNED
 
-MOST = 150  # rows: nobody reads more of them in a picture, and the data have them all
+MOST, BROADEST, MANY = 150, 16, 1200  # rows, columns and entries: nobody reads more of them in a picture, and the data have them all
+PIXELS, SHARP = 16e6, 160  # of a PNG: a larger one has fewer dots an inch
 WIDEST, LINES = 46, 8  # characters of a line, and lines of an entry, before it is cut
 PLAIN, BOLD, SMALL = (FontProperties(family="DejaVu Sans", size=size, weight=weight) for size, weight in ((8, "normal"), (8, "bold"), (6.5, "normal")))
 LEADING, GAP, MARGIN, AIR = 1.35, 14.0, 12.0, 4.0  # line height of a size, then points
@@ -53,27 +55,31 @@ class Words(Artist):
 
 
 def printed(table: Table) -> dict[str, bytes]:
-    """The table as "png" and "pdf", the same bytes from the same rows; of a long one the first rows, and a line that says so.
+    """The table as "png" and "pdf", the same bytes from the same rows; of a long or broad one the first rows and columns, and a line that says so.
 
     Letters of the PDF are drawn (Type 3): a subset of a TrueType font for each table would take longer than all pages
     together. For a publisher who wants no such fonts there is the table in LaTeX.
     """
     figure, made = _figure(table), {}
+    wide, high = figure.get_size_inches()
+    dots = min(SHARP, math.sqrt(PIXELS / (wide * high)))
     with mpl.rc_context(SETTINGS | {"pdf.fonttype": 3}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for form, unsigned in UNSIGNED.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=form, dpi=160, facecolor="white", metadata=unsigned)
+            figure.savefig(buffer, format=form, dpi=dots, facecolor="white", metadata=unsigned)
             made[form] = buffer.getvalue()
     return made
 
 
 def _figure(table: Table) -> Figure:
-    rows = [[_lines(Entry(str(heading)), BOLD) for heading in table.headings], *([_lines(entry) for entry in row] for row in table.rows[:MOST])]
+    most = min(MOST, MANY // max(1, min(BROADEST, len(table.headings))))
+    rows = [[_lines(Entry(str(heading)), BOLD) for heading in table.headings[:BROADEST]], *([_lines(entry) for entry in row[:BROADEST]] for row in table.rows[:most])]
     widths = [max((_wide(text, font) for lines in column for text, font in lines), default=0.0) for column in zip(*rows, strict=True)]
     lefts = [MARGIN + sum(widths[:k]) + GAP * k for k in range(len(widths))]
     wide = MARGIN + sum(widths) + GAP * max(len(widths) - 1, 0) + MARGIN
-    part = [(f"the first {MOST:,} of {len(table.rows):,} rows", SMALL)] if len(table.rows) > MOST else []
+    left_out = [f"the first {limit:,} of {len(there):,} {what}" for limit, there, what in ((most, table.rows, "rows"), (BROADEST, table.headings, "columns")) if len(there) > limit]
+    part = [(", ".join(left_out), SMALL)] if left_out else []
     words, y = _row([[*_cut(table.title, BOLD, int(wide / 5)), *part]], [MARGIN], MARGIN)
     rules = [y + AIR]
     for place, lines in enumerate(rows):

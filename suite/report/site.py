@@ -14,7 +14,8 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from suite.report import assets, flow
 from suite.report.catalogue import read_catalogue
-from suite.report.downloads import Links, links, save
+from suite.report.direction import isolating
+from suite.report.downloads import Links, links, remove, save
 from suite.report.exhibit import Page, ordered
 from suite.report.material import Found, Material, material, runs_link
 from suite.report.pages import KINDS
@@ -39,6 +40,7 @@ SECTIONS = {
     "machine.html": "Machine",
     "references.html": "References",
 }
+HOLDS = {"tasks.html": ("listed",), "cells.html": ("listed",), "speed.html": ("timed",), "gradients.html": ("parts",), "history.html": ("latest",), "not-run.html": ("table", "skipped")}  # a page without any of it has no tab
 WATCH = "data/watch.js"
 OURS = ("task-*.html", "cell-*.html", "data/*.js")  # files of an earlier rendering that may have no successor
 
@@ -54,6 +56,7 @@ class Options(NamedTuple):
 
 
 PLAIN = Options()
+SHARED = "../assets"
 
 
 def render(folder: Path, options: Options = PLAIN, out: Path | None = None) -> Path:
@@ -81,8 +84,9 @@ def gathered(folder: Path, told: Callable[[str], None] = lambda _: None) -> Foun
 
 
 def publish(folder: Path, target: Path, options: Options = PLAIN) -> Path:
-    """Pages, catalogue and records as one sorted JSONL, in a folder to be committed."""
+    """Pages, catalogue and records as one sorted JSONL, in a folder to be committed: without downloads, and with the scripts of its neighbours where they share them, as `nox -s report` draws it."""
     target.mkdir(parents=True, exist_ok=True)
+    options = options._replace(downloads=False, assets=SHARED if options.assets == PLAIN.assets and (target / SHARED).is_dir() else options.assets)
     catalogue = read_catalogue(folder)
     chosen = [run for run, file in records(folder)[0] if catalogue.runs is None or {file, run.file} & set(catalogue.runs)]
     write_lines(target / RECORDS, chosen)
@@ -118,12 +122,15 @@ def write(found: Found, out: Path, options: Options) -> Path:
     else:
         (out / WATCH).unlink(missing_ok=True)
     environment = _environment(made, options, files)
+    environment.globals["empty"] = [page.section for page in pages if page.file in HOLDS and not any(page.given.get(part) for part in HOLDS[page.file])]
     for page in pages:
         replace(out / page.file, environment.get_template(page.template).render(page=page, **page.given))
     for stale in {path for pattern in OURS for path in out.glob(pattern)} - {*new, out / WATCH}:
         stale.unlink()
     if options.downloads:
         save(out, pages, made, options.told)
+    else:
+        remove(out)
     return out / "index.html"
 
 
@@ -140,9 +147,9 @@ def _data(path: Path, name: str, value: Any) -> Path:
 
 def _environment(made: Material, options: Options, files: Links) -> Environment:
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["isolated"] = isolating([*made.described, *made.cells, *(name for s in made.summaries for name in (s.name, s.label))])
     environment.globals |= {
         "shown": shown,
-        "id": id,
         "ordered": ordered,
         "spread": spread,
         "brief": brief,

@@ -24,7 +24,7 @@ from suite.report.compact import ROOT, compact
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
 INK, FAINT = "#101112", "#d0d1d2"  # replaced by the page's own colours
 WIDTH, HEIGHT = 4.4, 3.1
-LARGEST = 1.7  # pixels a point: no figure's letters outgrow those of its page
+SMALLEST, LARGEST = 1.2, 1.7  # pixels a point: no figure's letters outgrow those of its page, and those of a wide one can be read on a phone
 DECIMALS = 7  # beyond them a number is written with an exponent
 NOISE = 1e-9  # share of a number that is rounding
 LONGEST = 44  # characters of a name in a figure; pages print all of it
@@ -67,9 +67,10 @@ class Look:
         palette = sns.color_palette("colorblind", 10).as_hex()
         order = [palette[k] for k in (0, 1, 2, 4, 3, 9, 5, 6, 7, 8)]
         self.cells, self.engines = list(cells), list(engines)
-        self.colours = {name: order[k % len(order)] for names in (self.engines, self.cells) for k, name in enumerate(names)}
+        others = sns.color_palette("dark", 10).as_hex()[::-1]  # an engine is no cell, and looks like none
+        self.colours = {name: colours[k % len(colours)] for names, colours in ((self.engines, others), (self.cells, order)) for k, name in enumerate(names)}
         # ten times ten pairs before two cells look the same
-        self.marks = {name: MARKS[(k + k // len(MARKS)) % len(MARKS)] for names in (self.engines, self.cells) for k, name in enumerate(names)}
+        self.marks = {name: marks[(k + k // len(marks)) % len(marks)] for names, marks in ((self.engines, MARKS[::-1]), (self.cells, MARKS)) for k, name in enumerate(names)}
 
     def legend(self) -> list[dict[str, str]]:
         """Each cell with its mark as a small SVG."""
@@ -135,7 +136,8 @@ def logarithmic(axes: Any, low: float, high: float, text: Callable[[float], str]
     ticks = [m * 10.0**e for e in range(-9, 12) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     if len(ticks) < 2:
         ticks = [float(f"{low * 1.3:.2g}"), float(f"{high / 1.3:.2g}")]
-    axes.set_xticks(ticks, [text(t) for t in ticks])
+    said = {text(tick): tick for tick in ticks}  # two that round alike are one
+    axes.set_xticks(list(said.values()), list(said))
     axes.set_xticks([], minor=True)
 
 
@@ -175,8 +177,8 @@ def svg(figure: Figure, name: str, title: str, description: str) -> Drawn:
     label = f'role="img" aria-labelledby="{name}-t {name}-d"' if title else 'aria-hidden="true"'
     named = f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>' if title else ""
     box = text.partition('viewBox="')[2].partition('"')[0]
-    wide = LARGEST * float(box.split()[2])
-    made = Drawn(f'<svg viewBox="{box}" style="max-width:{wide:.0f}px" {label} xmlns="http://www.w3.org/2000/svg" {ROOT}>{named}{compact(text, name)}</svg>')
+    wide, least = (factor * float(box.split()[2]) for factor in (LARGEST, SMALLEST))
+    made = Drawn(f'<svg viewBox="{box}" style="max-width:{wide:.0f}px;--least:{least:.0f}px" {label} xmlns="http://www.w3.org/2000/svg" {ROOT}>{named}{compact(text, name)}</svg>')
     made.figure = figure
     return made
 

@@ -10,6 +10,7 @@ from suite.report.foreign import drawing
 from suite.report.material import Material, cell_file
 from suite.report.mathml import equations
 from suite.report.pages.results import result
+from suite.report.summary import Summary
 from suite.report.text import brief, cell
 from suite.report.timings import LSTM, ratio, shape_of
 from suite.runs import TrainSpec
@@ -59,8 +60,16 @@ def _results(material: Material, own: list[str]) -> Table | None:
     rows = []
     for s in material.summaries:
         place = {score.cell: place for place, score in enumerate(sorted((x for x in s.scores if x.whole and x.interval), key=lambda x: x.interval.center, reverse=s.task.better == "higher"), start=1)}  # type: ignore[union-attr]
-        rows += [[material.task_entry(s.name), Entry(score.cell, css="name"), result(s, score), Entry(f"{place[score.cell]} of {len(place)}" if score.cell in place else "not ranked")] for score in s.scores if score.cell in own]
+        rows += [[material.task_entry(s.name), Entry(score.cell, css="name"), result(s, score), Entry(_placed(s, score.cell, place))] for score in s.scores if score.cell in own]
     return Table("results", "Results on every task", ["task", "as", "test score", "place by mean"], rows) if rows else None
+
+
+def _placed(s: Summary, name: str, place: dict[str, int]) -> str:
+    """A cell's place; one that is tied with the best shares its place, and the best shares it with those."""
+    if name not in place:
+        return "not ranked"
+    shared = name in s.tied or (place[name] == 1 and bool(s.tied))
+    return f"tied for 1 of {len(place)}" if shared else f"{place[name]} of {len(place)}"
 
 
 def _costs(material: Material, own: list[str]) -> Table | None:
@@ -77,7 +86,7 @@ def _costs(material: Material, own: list[str]) -> Table | None:
 
 def _speed(material: Material, own: list[str]) -> Table | None:
     rows, counts = [], set()
-    for run in material.timed:
+    for run in sorted(material.timed, key=lambda run: (shape_of(run), run.spec.engine, run.file)):
         if run.spec.cell in own and run.costs.step:
             counts.add(run.costs.step.n)
             shape = shape_of(run)

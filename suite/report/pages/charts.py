@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from suite.report.accuracy import stretched
 from suite.report.catalogue import FigureEntry, TaskEntry
 from suite.report.costs import COSTS, Priced, front, priced
 from suite.report.material import Material, cell_file, runs_link
 from suite.report.pages.results import averaged
-from suite.report.style import decade
+from suite.report.style import short
 from suite.report.summary import Summary
 
 SHARES = {"%": 0.01, "": 1.0}
@@ -25,7 +26,8 @@ def chart(material: Material, summary: Summary) -> dict[str, Any] | None:
         "title": summary.label,
         "measure": summary.measure,
         "share": summary.task.share,
-        "logarithmic": not summary.task.share and decade([value for p in found for value in p.score.values]),
+        "better": summary.task.better,
+        "logarithmic": stretched(summary, material.summaries),
         "points": [point(material, summary, p, fronts) for p in found],
         "runs": [
             {"cell": run.spec.cell, "score": run.score.test, "href": runs_link(run=run.file.removesuffix(".json")), **_costs(p)}
@@ -33,7 +35,7 @@ def chart(material: Material, summary: Summary) -> dict[str, Any] | None:
             for run in material.trained(summary.name)
             if run.spec.cell == p.score.cell and run.score is not None and run.score.test is not None
         ],
-        "lines": [{"label": name, "score": line.center} for name, line in filter(None, (summary.baseline, summary.whole))],
+        "lines": [{"label": short(line[0]), "score": line[1].center, "whole": line is summary.whole} for line in (summary.baseline, summary.whole) if line],
         "published": [{"label": figure.line, "score": value, "known": figure.confidence} for figure in summary.task.figures if (value := comparable(figure, summary.task)) is not None],
     }
 
@@ -65,8 +67,12 @@ def comparable(figure: FigureEntry, task: TaskEntry) -> float | None:
     >>> comparable(FigureEntry(method="m", measure="test accuracy", value=88.07, unit="%"), entry)
     0.8807
     >>> comparable(FigureEntry(method="m", measure="sequences until success", value=74000), entry)
+    >>> music = TaskEntry(name="t", label="t", about="", measure="negative log-likelihood, nats a frame", better="lower", chance=15, solved=9)
+    >>> comparable(FigureEntry(method="m", measure="test negative log-likelihood", value=8.45, unit="nats a frame"), music)
+    8.45
     """
-    if figure.measure.removeprefix("test ") != task.measure:
+    measure = figure.measure.removeprefix("test ")
+    if task.measure not in (measure, f"{measure}, {figure.unit}"):
         return None
     factor = SHARES.get(figure.unit) if task.share else 1.0
     return None if factor is None else round(figure.value * factor, 12)

@@ -24,18 +24,20 @@ from suite.stats import Ranking, ranking
 
 STUDY = "suite.report.study"
 CONTENTS = (
+    ("solved", "Updates until solved", "first_solved"),
     ("study", "What the study says", "studied"),
-    ("verdicts", "Task by task", "verdicts"),
     ("accuracy", "Accuracy against cost", "drawings"),
-    ("results", "Results", "results"),
+    ("verdicts", "Task by task", "verdicts"),
+    ("more", "More of the study", "more"),
+    ("by-task", "Results", "results"),
     ("ranking", "Ranking", "ranked"),
-    ("solved", "Updates until solved", "solved"),
+    ("solved", "Updates until solved", "last_solved"),
     ("speed", "Speed", "timing"),
-    ("costs", "Scores and costs", "costs"),
+    ("by-cost", "Scores and costs", "costs"),
 )
 ROOMY = 360.0  # points
 FEWEST = 3  # kinds of task that a ranking is over
-LONG = 44  # characters from which a text in a table may be broken
+LONG = 24  # characters from which a text in a table may be broken
 
 
 def pages(material: Material) -> list[Page]:
@@ -58,7 +60,10 @@ def pages(material: Material) -> list[Page]:
         "ranked": ranked,
         "costs": costs if costs.rows else None,
         "solved": solved,
-        "studied": studied,
+        "first_solved": solved if not studied else None,  # where runs end when they solve their task, that is the answer
+        "last_solved": solved if studied else None,
+        "studied": studied[:1],
+        "more": studied[1:],
         "timing": timing,
         "charts": {"panels": panels, "looks": looks(material), "costs": [cost._asdict() for cost in offered(material.runs)]},
         "numbers": _numbers(material),
@@ -71,7 +76,7 @@ def pages(material: Material) -> list[Page]:
 
 def _accuracy(material: Material, number: int) -> Drawing:
     s = material.summaries[number]
-    svg = material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name)))
+    svg = material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name), material.summaries))
     return Drawing(f"accuracy-{number}", s.label, svg, cost_table(material, [s], f"accuracy-{number}"), s.task.about, chart=f"accuracy-{number}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from suite.report.exhibit import Entry, Page, Table
 from suite.report.material import Material, not_run, runs_link
 from suite.runs import Where
@@ -17,9 +19,16 @@ def _not_run(material: Material) -> Page:
     for entry in not_run(material.runs):
         what = next((s.label for s in material.summaries if s.name == entry["what"]), entry["what"])
         cells = Entry(", ".join(f"{cell} × {n}" for cell, n in entry["cells"]), css="wrap name")
-        rows.append([Entry(what, css="wrap name"), cells, Entry(str(entry["n"]), href=runs_link(status=entry["ended"])), Entry(entry["ended"]), Entry(entry["reason"], css="wrap")])
+        rows.append([Entry(what, css="wrap name"), cells, Entry(str(entry["n"]), href=_link(entry)), Entry(entry["ended"]), Entry(entry["reason"], css="wrap")])
     table = Table("not-run", "Runs without a result", ["what", "cells", "runs", "ended", "why"], rows) if rows else None
     return Page("not-run.html", "Not run", "not-run.html", "Not run", {"table": table, "skipped": material.found.skipped}, [table] if table else [], ["dataTables.min.js"])
+
+
+def _link(entry: dict[str, Any]) -> str:
+    """The runs of one row: those of its task, or of its engine where it was timed, that ended so and for this reason."""
+    what, timed, engine = entry["what"].partition("speed, engine ")
+    which = {"kind": "speed", "engine": engine} if timed and not what else {"task": entry["what"]}
+    return runs_link(**which, status=entry["ended"], why=entry["reason"])
 
 
 def _machine(material: Material) -> Page:

@@ -65,7 +65,7 @@ def details(material: Material) -> list[dict[str, Any]]:
 def _detail(run: Run) -> dict[str, Any]:
     every = -(-len(run.curve) // POINTS)
     return {
-        "spec": {key: value for key, value in run.spec.model_dump().items() if value not in ("", (), None, False)},
+        "spec": {key: value for key, value in run.spec.model_dump().items() if value is not None and value is not False and value not in ("", ())},
         "status": run.status,
         "curve": [[point.step, float(f"{point.loss:.5g}"), float(f"{point.validation:.6g}")] for point in [*run.curve[: -1 : every or 1], *run.curve[-1:]]],
         "where": run.where.model_dump(),

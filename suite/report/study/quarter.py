@@ -97,7 +97,7 @@ def strips(task: TaskEntry, found: dict[str, Trials], means: dict[str, Interval]
             axes.plot(each.kept, [row + 0.17] * len(each.kept), marker=mark, color=colour, linestyle="", markersize=4.5)
             axes.plot([means[cell].low, means[cell].high], [row - 0.17] * 2, color=colour, linewidth=2.2, solid_capstyle="butt")
             axes.plot([means[cell].center], [row - 0.17], marker="|", color=colour, markersize=10, markeredgewidth=2)
-        values = [value for cell in order for value in found[cell].test]
+        values = [value for cell in order for value in (*found[cell].test, means[cell].low, means[cell].high)]
         low, high = min(values), max(values)
         room = 0.05 * (high - low) or 1.0
         axes.set_xlim(low - room, high + room)
