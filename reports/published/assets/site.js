@@ -33,8 +33,8 @@
       for (const name of ["role", "aria-label", "tabindex"]) { inner.setAttribute(name, region.getAttribute(name)); region.removeAttribute(name); }
       region.classList.add("live");
     }
-    tables.set(table, { made, names, filters: {} });
     const row = make("div", { class: "filters" });
+    tables.set(table, { made, names, filters: {}, row });
     chosen.forEach((name, k) => {
       if (values[k].length < 2 || values[k].length > 400) return;
       const select = make("select", { "aria-label": name }, new Option(`all ${values[k].length}`, ""), ...values[k].map((value) => new Option(value.length > 70 ? `${value.slice(0, 69)}…` : value, value)));
@@ -42,20 +42,40 @@
       row.append(make("label", {}, name, select));
       tables.get(table).filters[name] = select;
     });
-    if (row.children.length) holder.prepend(row);
+    if (chosen.length) holder.prepend(row);
   }
 
-  function choose(table, name, value) {
-    const { made, names, filters } = tables.get(table);
-    const column = names.indexOf(name);
-    if (filters[name]) filters[name].value = value;
-    made.column(column).search.fixed("chosen", value ? (text, row, index) => plain(made.row(index).node(), column) === value : null).draw();
+  /* Shows the rows whose entry in one column fits, all of them for an empty value. What no select can say is said by a button that takes it away. */
+  function choose(table, name, value, fits = (text) => text === value) {
+    const { made, names, filters, row } = tables.get(table);
+    const column = names.indexOf(name), select = filters[name];
+    if (select) select.value = value;
+    [...row.querySelectorAll("button.chip")].filter((chip) => chip.dataset.column === name).forEach((chip) => chip.remove());
+    if (value && select?.value !== value) {
+      if (select) select.value = "";
+      const chip = make("button", { type: "button", class: "chip", "data-column": name, title: "Show all again" }, `${name}: ${value} ×`);
+      chip.addEventListener("click", () => choose(table, name, ""));
+      row.append(chip);
+    }
+    made.column(column).search.fixed("chosen", value ? (text, entry, index) => fits(plain(made.row(index).node(), column)) : null).draw();
   }
 
   /* charts */
   const number = (share) => (share ? ".3~%" : "~g");
 
-  const decades = (values) => { const low = Math.floor(Math.log10(Math.min(...values))), high = Math.ceil(Math.log10(Math.max(...values))); return Array.from({ length: high - low + 1 }, (_, k) => 10 ** (low + k)); };
+  const SHORT = 150; /* from the smallest to the largest value of a log axis */
+  const decades = ([low, high]) => {
+    const first = Math.floor(Math.log10(low)), powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, k) => 10 ** (first + k));
+    return powers.flatMap((power) => (high < SHORT * low ? [power, 2 * power, 5 * power] : [power])).filter((value) => low <= value && value <= high);
+  };
+
+  /* words in lines of at most so many letters, as the height of a chart has room for them */
+  const lines = (text, most) => text.split(" ").reduce((made, word) => (made.length && `${made.at(-1)} ${word}`.length <= most ? [...made.slice(0, -1), `${made.at(-1)} ${word}`] : [...made, word.slice(0, most)]), []);
+
+  function extent(values, logarithmic) {
+    const low = Math.min(...values), high = Math.max(...values), room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 0.05;
+    return logarithmic ? [low / 1.2, high * 1.2] : [low - room, high + room];
+  }
 
   function spec(panel, looks, wanted, width, height) {
     const cost = wanted.cost, cells = panel.points.map((point) => point.cell);
@@ -63,28 +83,32 @@
     const points = priced(panel.points).map((point) => ({ ...point, able: point.front.includes(cost.name), dim: wanted.cells.size > 0 && !wanted.cells.has(point.cell) }));
     if (!points.length) return null;
     if (panel.logarithmic) { /* an interval that reaches 0 has no end on this axis: it is drawn to below all scores */
-      const least = 0.7 * Math.min(...[...points, ...panel.runs].flatMap((point) => [point.score, point.low]).filter((value) => value > 0));
-      for (const point of points) if (point.low !== null) point.low = Math.max(point.low, least);
+      const foot = 0.7 * Math.min(...[...points, ...panel.runs].flatMap((point) => [point.score, point.low]).filter((value) => value > 0));
+      for (const point of points) if (point.low !== null) point.low = Math.max(point.low, foot);
     }
     const able = new Set(points.filter((point) => point.able).map((point) => point.cell));
     const runs = priced(panel.runs).map((run) => ({ ...run, able: able.has(run.cell), dim: wanted.cells.size > 0 && !wanted.cells.has(run.cell) }));
     const xs = points.map((point) => point[cost.name]), low = Math.min(...xs), high = Math.max(...xs);
     const logarithmic = low > 0 && high / low > 3, room = (high - low) * 0.12 || Math.abs(high) * 0.2 || 1;
     const domain = logarithmic ? [low / 1.35, high * 1.35] : [Math.max(0, low - room), high + room];
-    const published = wanted.published ? panel.published.map((figure) => ({ ...figure, x: domain[1] })) : [];
-    const x = { field: cost.name, type: "quantitative", title: cost.unit ? `${cost.label}, ${cost.unit}` : cost.label, scale: { type: logarithmic ? "log" : "linear", domain, nice: false, ...(logarithmic ? {} : { zero: false }) }, axis: { format: "~s", tickCount: 5, labelOverlap: true, grid: false } };
-    const y = { field: "score", type: "quantitative", title: `test ${panel.measure}`.slice(0, 60), scale: panel.logarithmic ? { type: "log" } : { zero: false }, axis: { format: number(panel.share), tickCount: 5, labelOverlap: true, ...(panel.logarithmic ? { values: decades([...points, ...panel.runs].map((point) => point.score)) } : {}) } };
+    const ends = [...points, ...runs].flatMap((each) => [each.score, each.low ?? each.score, each.high ?? each.score]);
+    const [least, most] = extent([...ends, ...panel.lines.map((line) => line.score)], panel.logarithmic);
+    const published = wanted.published ? panel.published.filter((figure) => wanted.unsure || figure.known !== "unsure").map((figure) => ({ ...figure, x: domain[1], at: Math.min(Math.max(figure.score, least), most), form: figure.score > most ? "triangle-up" : figure.score < least ? "triangle-down" : "diamond" })) : [];
+    const x = { field: cost.name, type: "quantitative", title: cost.unit ? `${cost.label}, ${cost.unit}` : cost.label, scale: { type: logarithmic ? "log" : "linear", domain, nice: false, ...(logarithmic ? {} : { zero: false }) }, axis: { format: cost.name === "time" ? "~g" : "~s", tickCount: 5, labelOverlap: true, grid: false, ...(cost.name === "time" ? {} : { tickMinStep: 1 }) } };
+    const title = [...lines(`test ${panel.measure}`, Math.floor(height / 8)).slice(0, 3), `${panel.better} is better`];
+    const y = { field: "score", type: "quantitative", title, scale: { type: panel.logarithmic ? "log" : "linear", domain: [least, most], nice: false, ...(panel.logarithmic ? {} : { zero: false }) }, axis: { format: number(panel.share), tickCount: 5, labelOverlap: true, ...(panel.logarithmic ? { values: decades([least, most]) } : {}) } };
     const colour = { field: "cell", type: "nominal", legend: null, scale: { domain: cells, range: cells.map((cell) => looks[cell].colour) } };
     const shape = { field: "cell", type: "nominal", legend: null, scale: { domain: cells, range: cells.map((cell) => looks[cell].shape) } };
     const strength = (full, pale) => ({ condition: [{ test: "datum.dim", value: 0.08 }, { test: "datum.able", value: full }], value: pale });
     const line = points.filter((point) => point.able).sort((a, b) => a[cost.name] - b[cost.name]);
     const layers = [
-      ...panel.lines.map((baseline, k) => ({ data: { values: [baseline] }, mark: { type: "rule", strokeDash: k ? [2, 3] : [6, 4], color: css("--soft") }, encoding: { y, tooltip: [{ field: "label", title: "baseline" }, { field: "score", title: panel.measure, format: panel.share ? ".1%" : ".4~g" }] } })),
+      ...panel.lines.map((baseline) => ({ data: { values: [baseline] }, mark: { type: "rule", strokeDash: baseline.whole ? [2, 3] : [6, 4], color: css("--soft") }, encoding: { y, tooltip: [{ field: "label", title: "baseline" }, { field: "score", title: panel.measure, format: panel.share ? ".1%" : ".4~g" }] } })),
+      ...panel.lines.map((baseline) => ({ data: { values: [baseline] }, mark: { type: "text", align: baseline.whole ? "left" : "right", dx: baseline.whole ? 4 : -4, dy: -6, fontSize: 11, color: css("--soft") }, encoding: { y, x: { value: baseline.whole ? 0 : "width" }, text: { field: "label" } } })),
       { data: { values: line }, mark: { type: "line", interpolate: "step-after", color: css("--soft"), strokeWidth: 1.2 }, encoding: { x, y } },
       { data: { values: points.filter((point) => point.low !== null) }, mark: { type: "rule", strokeWidth: 2 }, encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color: colour, opacity: strength(1, 0.35) } },
       ...(wanted.runs ? [{ data: { values: runs }, mark: { type: "point", filled: true, size: 22, cursor: "pointer" }, encoding: { x, y, color: colour, shape, opacity: strength(0.5, 0.2), href: { field: "href" }, tooltip: [{ field: "cell" }, { field: "score", title: "one run", format: panel.share ? ".2%" : ".4~g" }] } }] : []),
       { data: { values: points }, mark: { type: "point", filled: true, size: 90, cursor: "pointer" }, encoding: { x, y, color: colour, shape, opacity: strength(1, 0.35), href: { field: "href" }, tooltip: [{ field: "cell" }, { field: "said", title: panel.measure }, { field: cost.name, title: cost.label, format: ",.4~g" }] } },
-      ...(published.length ? [{ data: { values: published }, mark: { type: "point", filled: false, shape: "diamond", size: 80, strokeWidth: 1.6, color: css("--ink") }, encoding: { x: { ...x, field: "x" }, y, tooltip: [{ field: "label", title: "published" }, { field: "known" }] } }] : []),
+      ...(published.length ? [{ data: { values: published }, mark: { type: "point", filled: false, size: 80, strokeWidth: 1.6, color: css("--ink") }, encoding: { x: { ...x, field: "x" }, y: { ...y, field: "at" }, shape: { field: "form", type: "nominal", legend: null, scale: null }, tooltip: [{ field: "label", title: "published" }, { field: "known" }] } }] : []),
     ];
     return { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height, autosize: { type: "fit", contains: "padding" }, background: null, layer: layers, config: theme() };
   }
@@ -94,7 +118,7 @@
     return { font: "system-ui, sans-serif", axis: { labelColor: ink, titleColor: soft, titleFontWeight: "normal", labelFontSize: 11, titleFontSize: 12, gridColor: grid, domainColor: soft, tickColor: soft }, view: { stroke: null } };
   }
 
-  const wanted = { cost: null, runs: true, published: true, cells: new Set() };
+  const wanted = { cost: null, runs: true, published: true, unsure: false, cells: new Set() };
 
   async function draw(figure) {
     const panel = data.page.panels[figure.dataset.chart];
@@ -131,6 +155,7 @@
         wanted.cost = data.page.costs.find((cost) => cost.name === form.elements.cost.value);
         wanted.runs = form.elements.runs.checked;
         wanted.published = form.elements.published.checked;
+        wanted.unsure = form.elements.unsure.checked;
         again();
       });
     });
@@ -230,11 +255,17 @@
     if (hash.startsWith("run-")) { show(hash.slice(4)); return; }
     const asked = new URLSearchParams(location.hash.slice(1).replace(/\+/g, "%2B"));
     if (asked.has("run")) show(asked.get("run"));
-    if (!tables.has(table)) return;
-    const labels = data.tasks ?? {};
-    if (asked.has("task")) choose(table, "task or shape", labels[asked.get("task")] ?? asked.get("task"));
-    if (asked.has("cell")) choose(table, "cell", asked.get("cell"));
-    if (asked.has("status")) tables.get(table).made.column(5).search(asked.get("status")).draw();
+    const wanted = ["task", "cell", "engine", "status"].filter((name) => asked.has(name));
+    if (!tables.has(table) || !wanted.length) return;
+    const { made, names } = tables.get(table), labels = JSON.parse(document.getElementById("run").dataset.tasks);
+    made.search("");
+    names.forEach((name) => choose(table, name, ""));
+    for (const name of wanted) {
+      const value = name === "task" ? labels[asked.get(name)] ?? asked.get(name) : asked.get(name);
+      if (name === "status") choose(table, name, value, (text) => text.startsWith(value) && text.endsWith((asked.get("why") ?? "").trim()));
+      else choose(table, name === "task" ? "task or shape" : name, value);
+    }
+    if (asked.has("kind")) choose(table, "task or shape", asked.get("kind"), (text) => text.startsWith(`${asked.get("kind")} (`));
   }
 
   function runs() {
@@ -243,14 +274,24 @@
     table.addEventListener("click", (event) => {
       const link = event.target.closest("a[href^='#run-']");
       if (link) { event.preventDefault(); history.replaceState(null, "", link.hash); show(link.hash.slice(5)); return; }
-      const button = event.target.closest("td.command button");
-      if (button) return;
     });
-    const buttons = () => table.querySelectorAll("td.command code:only-child").forEach((code) => copyable(code, code.textContent));
+    const buttons = () => table.querySelectorAll("tbody th > a:only-child").forEach((link) => copyable(link, link.closest("tr").querySelector("td.command code").textContent)); /* beside the number: the command lies far to the right */
     buttons();
     tables.get(table)?.made.on("draw", buttons);
     addEventListener("hashchange", follow);
     follow();
+  }
+
+  /* the tab of this page into view; scrollIntoView would move where the Tab key begins */
+  function centre(bar, tab) {
+    if (!bar || !tab) return;
+    const [outer, inner] = [bar, tab].map((each) => each.getBoundingClientRect());
+    bar.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+  }
+
+  /* a link to a part that is folded away opens it */
+  function unfold() {
+    document.getElementById(decodeURIComponent(location.hash.slice(1)))?.querySelector(":scope > details")?.setAttribute("open", "");
   }
 
   /* a site that is being watched: a script that says when it was written, asked for again and again */
@@ -270,10 +311,13 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     watch();
+    centre(document.querySelector("header nav"), document.querySelector("header nav a[aria-current]"));
     document.querySelectorAll("table[data-enhance]").forEach(enhance);
     document.querySelectorAll("[data-copy]").forEach((code) => copyable(code, code.textContent));
     charts();
     runs();
+    unfold();
+    addEventListener("hashchange", unfold);
     document.documentElement.dataset.ready = "yes";
   });
 })();
