@@ -16,8 +16,15 @@ def conditions(experiment: Experiment) -> str:
     >>> conditions(QUICK) == PLAIN
     True
     """
-    said = [*matched(experiment), *drawn(experiment), *chosen(experiment)] or [PLAIN]
+    said = [*matched(experiment), *drawn(experiment), *chosen(experiment)] or gridded(experiment) or [PLAIN]
     return " ".join([*said, *started(experiment)])
+
+
+def gridded(experiment: Experiment) -> list[str]:
+    """What every cell was run at, one value after another."""
+    if not experiment.grid:
+        return []
+    return [f"Every cell was run at each value of {', '.join(experiment.grid)}, and all are shown: none was chosen. All else is the same for all cells of a task, which are not matched in parameters."]
 
 
 def started(experiment: Experiment) -> list[str]:

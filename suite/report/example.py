@@ -41,7 +41,7 @@ def draw(task: TaskEntry, name: str) -> Drawn:
             for k, column in enumerate(x.reshape(len(x), -1).T):
                 upper.step(np.arange(len(x)) + 0.5, column, where="mid", linewidth=1.3, color=sns.color_palette("colorblind").as_hex()[k], label=f"input {k + 1}")
             if x.ndim == 2 and x.shape[1] > 1:
-                upper.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+                upper.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
             upper.set_ylabel("input")
         for axes in lower:
             axes.plot([step + 0.5 for step, _ in asked], [value for _, value in asked], marker="o", linewidth=0, markersize=3.5, color=INK)

@@ -97,7 +97,7 @@ def _drawings(material: Material, s: Summary, number: int) -> list[Drawing]:
     points = Table("curves-data", f"Learning curves on {s.label}", ["cell", "seed", "step", "loss", "validation"], [entries(*row) for row in found[["cell", "seed", "step", "loss", "validation"]].itertuples(index=False)])
     return [
         Drawing("example", f"One example of {s.label}", example.draw(s.task, f"e{number}"), None, example.answer(s.task), css="wide"),
-        Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name), material.summaries)), data if data.rows else None, chart="accuracy"),
+        Drawing("accuracy", "Accuracy against cost", material.once(("accuracy", s.name), lambda: accuracy.draw(s, material.look, f"a{number}", material.trained(s.name), material.summaries)), data if data.rows else None, chart="" if s.searched else "accuracy"),
         Drawing("learning", "Learning curves", learning.draw(s, runs, material.look, f"l{number}"), points, "Score on the validation split over updates: a line a run." if s.searched else f"Score on the validation split over updates: a thin line a run, a thick one the mean of {learning.counts(runs)} as far as all of them go, for runs that are solved stop."),
     ]
 

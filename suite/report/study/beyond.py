@@ -81,7 +81,7 @@ def drawn(given: Asked, task: TaskEntry, means: Means) -> str:
         for x, _, low, high in points:
             axes.plot([x, x], [low, high], color=given.look.colours[cell], linewidth=1.2)
         said.append(f"{cell}: " + ", ".join(f"{label}: {scored(interval, task)}" for label, interval in each.items() if interval))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     axes.axhline(1.0, color=INK, linestyle=":", linewidth=1)
     axes.set_ylim(max(axes.get_ylim()[0], -0.6), 1.08)
     axes.set_xticks(range(len(places)), [label.partition("=")[2] or label for label in places])

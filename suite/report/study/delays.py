@@ -13,7 +13,7 @@ from suite.report.exhibit import slug
 from suite.report.section import Section
 from suite.report.solving import reached
 from suite.report.study.asked import Asked, short
-from suite.report.style import canvas, svg
+from suite.report.style import INK, canvas, svg
 from suite.runs import Run
 from suite.stats import Critical, Interval, critical, share_interval
 
@@ -99,7 +99,7 @@ def drawn(given: Asked, task: TaskEntry, argument: str, sweep: Sweep, values: li
         for x, interval in points:
             axes.plot([x, x], [interval.low, interval.high], color=given.look.colours[cell], linewidth=1.2, alpha=0.7)
         said.append(f"{cell}: " + ", ".join(f"{value:g}: {counted(each)}" for value, each in at.items()))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     axes.axhline(0.5, linestyle=":", linewidth=1, color="#888888")
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
     axes.set_ylim(-0.04, 1.04)

@@ -78,7 +78,7 @@ def drawn(given: Asked, whole: dict[int, dict[str, list[float]]], goal: float, t
         for x, interval in points:
             axes.plot([x, x], [interval.low, interval.high], color=given.look.colours[cell], linewidth=1.5)
         said.append(f"{cell}: " + ", ".join(f"{x:,}: {scored(i, task)}" for x, i in points))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     axes.axhline(goal, color=INK, linestyle=":", linewidth=1)
     axes.set_xscale("log")
     axes.set_xticks(list(whole), [f"{size:,}" for size in whole])
