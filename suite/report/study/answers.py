@@ -84,7 +84,7 @@ def of(given: Asked, cell: str, baseline: str, tasks: list[TaskEntry]) -> Sectio
         return None
     tables = [(["task", f"{cell} minus {baseline}", "p", "verdict", "score waited for", f"median updates: {cell}", baseline], rows)] if rows else []
     tables += [(["shape", f"time of a step, {cell} / {baseline}", "engine"], [row for _, row in timed])] if timed else []
-    note = f"Each of the {len(rows) + len(timed)} answers is tested alone and not corrected for the others. Scores: Welch's test at p < 0.05, at the largest training set. Updates: Kaplan and Meier's median of when the score that is named was reached, runs that never get there counted as unfinished; apart where the intervals are, or where more runs got there at all by Fisher's test. Time: each cell's step over that of torch.nn.LSTM's, taken in turn with it in one process; the interval of the quotient takes both at their worst."
+    note = "Each answer is tested alone and not corrected for the others. Scores: Welch's test at p < 0.05, at the largest training set. Updates: Kaplan and Meier's median of when the score that is named was reached, runs that never get there counted as unfinished; apart where the intervals are, or where more runs got there at all by Fisher's test. Time: each cell's step over that of torch.nn.LSTM's, taken in turn with it in one process; the interval of the quotient takes both at their worst."
     return Section(f"{cell} or {baseline}?", said, [], tables, note)
 
 
