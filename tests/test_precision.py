@@ -155,6 +155,24 @@ def test_the_layers_of_torch_say_it_too(kinds, monkeypatch):
     found = {"torch.nn.LSTM step": [[1.0, 2.0]], "torch.nn.LSTM forward": [[0.5]], "torch.nn.GRU step": [[1.0, 2.0]], "torch.nn.GRU forward": [[0.5]], "0 step": [[0.5, 1.0]], "0 forward": [[1.0]]}
     for device, told in (("cuda", "ieee"), ("cpu", "")):
         with precision.alike():
-            costs = speed.costs("0", SPEC.model_copy(update={"device": device}), catalogue.cell("gru", 4), found, None, speed.Gate({}, None))
+            costs = speed.costs("0", SPEC.model_copy(update={"device": device}), catalogue.cell("gru", 4), found, {}, speed.Gate({}, None))
         assert [ratio.instructions for ratio in costs.ratios] == [told, told]
         assert costs.instructions == told
+
+
+def test_two_comparisons_at_once_wait_for_each_other():
+    seen, before = [], [kind.fp32_precision for kind in (precision.MATMUL[0], precision.RNN[0])]
+
+    def other():
+        with precision.alike():
+            seen.append([kind.fp32_precision for kind in (precision.MATMUL[0], precision.RNN[0])])
+
+    with precision.alike():
+        with precision.alike():  # one in another, of one thread, goes on
+            thread = threading.Thread(target=other)
+            thread.start()
+        thread.join(0.2)
+        assert seen == []
+    thread.join(10)
+    assert seen == [["ieee", "ieee"]]
+    assert [kind.fp32_precision for kind in (precision.MATMUL[0], precision.RNN[0])] == before
