@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,20 @@ def test_a_damaged_catalogue_is_one_sentence(tmp_path, damaged):
     (tmp_path / "catalogue.json").write_text(damaged)
     with pytest.raises(ValueError, match="is damaged"):
         render(tmp_path)
+
+
+@pytest.mark.parametrize(("most", "asked", "saved"), [(2, None, True), (1, None, False), (1, True, True), (2, False, False)])
+def test_downloads_of_many_runs_are_asked_for(tmp_path, monkeypatch, most, asked, saved):
+    from suite.report import site
+
+    monkeypatch.setattr(site, "MANY", most)
+    said = []
+    folder = tmp_path / "site"
+    folder.mkdir()
+    for name in ("catalogue.json", "records.jsonl"):
+        text = (Path(__file__).resolve().parents[1] / "reports" / "published" / "classics" / name).read_text()
+        (folder / name).write_text(text if name == "catalogue.json" else "".join(text.splitlines(True)[:2]))
+    site.render(folder, site.Options(downloads=asked, told=said.append))
+
+    assert (folder / "downloads").exists() == saved
+    assert any("--downloads does" in line for line in said) == (asked is None and not saved)

@@ -11,11 +11,11 @@ import click
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for the site of all DIRs together, with their records and catalogue.  [default: DIR itself, where it is one]")
 @click.option("--publish", type=click.Path(path_type=Path), help="Also write pages and records (one sorted JSONL) to this folder, to be committed: without downloads, and with the scripts of ../assets where they are.")
-@click.option("--downloads/--no-downloads", default=True, show_default=True, help="Every table as PNG, PDF, CSV, JSON and LaTeX, every figure as SVG, PNG and PDF.")
+@click.option("--downloads/--no-downloads", default=None, help="Every table as PNG, PDF, CSV, JSON and LaTeX, every figure as SVG, PNG and PDF.  [default: of no more than 2,000 runs]")
 @click.option("--history", type=click.Path(path_type=Path, file_okay=False, exists=True), help="asv's folder of results, for the page of regressions.")
 @click.option("--assets", default="assets", show_default=True, help="Where scripts and style sheet go, as seen from a page; sites may share them.")
 @click.option("--watch", is_flag=True, help="Draw again whenever a record comes in, until Ctrl-C; open pages follow.")
-def report_command(folders: tuple[Path, ...], out: Path | None, publish: Path | None, downloads: bool, history: Path | None, assets: str, watch: bool) -> int:
+def report_command(folders: tuple[Path, ...], out: Path | None, publish: Path | None, downloads: bool | None, history: Path | None, assets: str, watch: bool) -> int:
     """Write the site of the records in DIR again, or of several machines' DIRs together, and print the path of its first page.
 
     \b

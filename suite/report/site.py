@@ -46,16 +46,17 @@ OURS = ("task-*.html", "cell-*.html", "data/*.js")  # files of an earlier render
 
 
 class Options(NamedTuple):
-    """How a site is written: where its scripts lie as seen from a page, whether everything can be downloaded, asv's results if there are any, whether open pages look for a newer site."""
+    """How a site is written: where its scripts lie as seen from a page, whether everything can be downloaded (None: of no more than MANY runs, for it takes longer than the pages), asv's results if there are any, whether open pages look for a newer site."""
 
     assets: str = "assets"
-    downloads: bool = False
+    downloads: bool | None = False
     history: Path | None = None
     told: Callable[[str], None] = lambda _: None
     watched: bool = False
 
 
 PLAIN = Options()
+MANY = 2000
 SHARED = "../assets"
 
 
@@ -108,6 +109,10 @@ def records(folder: Path) -> tuple[list[tuple[Run, str]], list[str]]:
 
 def write(found: Found, out: Path, options: Options) -> Path:
     """Every page with its data, the scripts and what can be downloaded."""
+    if options.downloads is None:
+        options = options._replace(downloads=len(found.runs) <= MANY)
+        if not options.downloads:
+            options.told(f"{len(found.runs):,} runs: tables and figures are not saved beside the pages; --downloads does")
     made = material(found, options.told)
     pages = [_with_data(page) for kind in KINDS for page in kind(made)]
     files = links(pages) if options.downloads else {}
