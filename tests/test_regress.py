@@ -208,7 +208,7 @@ def test_trainings_with_other_bits_are_held_against_other_seeds():
                 break
         called += measured.judged.verdict in (WORSE, BETTER)
         assert measured.judged.floor > 0
-    assert called <= 2  # of 200
+    assert called <= 1  # of 200
 
 
 @pytest.mark.exhaustive
@@ -220,7 +220,7 @@ def test_a_comparison_with_all_its_looks_raises_no_false_alarm(noise, draw, monk
     alarms = len([each for each in same if each in (WORSE, BETTER)])
     print(f"noise {noise}, of 250: {alarms} false alarms, {slower.count(WORSE)} found")
 
-    assert alarms <= 2
+    assert alarms <= (1 if noise == 0.15 and draw(np.random.default_rng(0)) == np.random.default_rng(0).standard_t(2) else 0)  # heavy tails at 15 %: the one that docs tell of
     assert set(slower) <= {WORSE, OPEN}
 
 
